@@ -1,0 +1,1 @@
+"""What the wires say, as data: one table per device family, shared by the product and the rig."""

@@ -1,0 +1,1 @@
+"""Device families: one file each, one table each. Start with README.md."""

@@ -1,0 +1,277 @@
+"""What a driver is: a small conversation without I/O.
+
+A driver MUST
+* translate only: it never opens, waits, sleeps, reads a clock or keeps a timer of its own; ``now_ms`` is an argument;
+* convert at the edge to the kernel's integer units and to the sign convention of the house
+  (positive = into the house: import, production, battery discharge; a load's own consumption is positive);
+* return what is wrong with the bytes as a :class:`Defect` and, where a signal is affected, as a :class:`Sample`
+  whose quality is not GOOD; it never raises because of bytes that came from a wire;
+* renew a device-side dead-man only from :meth:`Driver.say`, which the host calls once for each whole and timely
+  cycle of the guardian. A driver may thin such renewals out; it never originates them from :meth:`Driver.poll`.
+
+A driver MIGHT
+* hold a conversation (challenge and answer): ``poll`` starts it, ``on_bytes`` goes on with it. Randomness, where a
+  protocol wants it, arrives as the ``entropy`` argument of the family's ``build``.
+
+The host (supervisor/bus/host.py) is the only caller. It turns an exception of a driver into Defect.DRIVER_ERROR
+and marks the device's signals as MISSING: broken stays broken until the next good byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Protocol
+
+from supervisor.kernel.signal import Quality, Unit
+
+
+# ---- what a family declares -------------------------------------------------------------------------------------
+class BusKind(StrEnum):
+    """The kinds of wire; each has one port in supervisor/bus."""
+
+    CAN = "can"
+    MODBUS = "modbus"  # TCP and RTU alike: the port knows the difference, the driver does not
+    SERIAL = "serial"
+
+
+class WriteCost(StrEnum):
+    """What one write costs the device."""
+
+    VOLATILE = "volatile"
+    NON_VOLATILE = "non-volatile"  # wears a flash or EEPROM out: written only when the value differs
+
+
+class SilenceKind(StrEnum):
+    """What the device does by itself when nobody speaks to it any more (design §3)."""
+
+    REVERTS_SAFE = "reverts-safe"  # a time-out of its own that ends in a safe value
+    REVERTS_UNSAFE = "reverts-unsafe"  # a time-out that lifts a limit
+    NONE = "none"  # keeps the last order for ever: the site must declare a silence image
+
+
+@dataclass(frozen=True)
+class Silence:
+    """``after_ms``: the device's own time-out in ms, None exactly where there is none."""
+
+    kind: SilenceKind
+    after_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class SignalSpec:
+    """One thing the device tells. ``lo``/``hi``/``jump`` in ``unit``; see supervisor.kernel.signal.Signal.
+
+    ``core`` signals make the device "seen"; when one of them is too old the device is not.
+    ``codes`` names the values of a CODE signal; a value without a name is Defect.ENUM and never GOOD.
+    """
+
+    name: str
+    unit: Unit
+    lo: int
+    hi: int
+    max_age_ms: int
+    jump: int | None = None
+    optional: bool = False
+    core: bool = False
+    codes: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """One thing the device can be told. All amounts in ``unit``.
+
+    ``forbidden``: open intervals that the device cannot do, e.g. ((0, 6000),) for a wallbox's "0 or at least 6 A".
+    ``safe``: the value that is right when in doubt; never an implied zero.
+    ``enforce_ms``: worst time from the write to the effect, as the sheet says.
+    ``readback``: the name of the signal that shows the value in force, expected within ``readback_ms``.
+    ``step``: the smallest difference the device can express; the host rounds towards ``safe``.
+    ``contactor``: the output is a coil (0 open, 1 closed) and gets a contactor machine. Its ``readback`` is the
+    proof of the main contact: 0 proven open, 1 closed; anything else is no proof. ``travel_ms`` bounds its travel.
+    """
+
+    name: str
+    unit: Unit
+    lo: int
+    hi: int
+    safe: int
+    enforce_ms: int
+    write_cost: WriteCost
+    silence: Silence
+    readback: str | None = None
+    readback_ms: int | None = None
+    forbidden: tuple[tuple[int, int], ...] = ()
+    step: int = 1
+    contactor: bool = False
+    travel_ms: int = 0
+
+
+@dataclass(frozen=True)
+class OptionSpec:
+    """One option of a device in site.yaml. ``kind`` is int, bool or str; ``lo``/``hi`` bound an int."""
+
+    name: str
+    kind: type
+    default: int | bool | str | None  # None: must be given
+    help: str
+    lo: int | None = None
+    hi: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+# ---- what passes between a driver and its host ------------------------------------------------------------------
+class DefectKind(StrEnum):
+    """What can be wrong with bytes; a bounded set, because it becomes a metric's label."""
+
+    CRC = "crc"
+    COUNTER = "counter"  # alive counter stuck or repeated
+    LENGTH = "length"
+    UNKNOWN_ID = "unknown_id"
+    ENUM = "enum"
+    NOT_AVAILABLE = "not_available"
+    NAN = "nan"
+    RANGE = "range"
+    SHORT_REPLY = "short_reply"
+    DEVICE_EXCEPTION = "device_exception"
+    TIMEOUT = "timeout"
+    GARBAGE = "garbage"  # bytes that are no message of this protocol
+    READBACK = "readback"  # the device does not show what it was told
+    AUTH = "auth"
+    DRIVER_ERROR = "driver_error"  # a mistake of ours: counted, logged, never fatal
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A value for the signal ``name``, in its declared unit; None unless the quality says that there is one."""
+
+    name: str
+    value: int | None
+    quality: Quality = Quality.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """Something wrong with what came. ``detail`` is for the log, short and without secrets."""
+
+    kind: DefectKind
+    detail: str = ""
+
+
+Heard = Sample | Defect
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One CAN frame, in either direction."""
+
+    can_id: int
+    data: bytes
+    extended: bool = False
+
+
+class RegisterTable(Enum):
+    """Which Modbus table: the function code follows from it (input 4, holding 3 and 16)."""
+
+    INPUT = 4
+    HOLDING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRegisters:
+    """Read ``count`` registers (1–125) from 0-based protocol address ``address`` of Modbus unit ``unit``."""
+
+    unit: int
+    table: RegisterTable
+    address: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRegisters:
+    """Write holding registers with function code 16."""
+
+    unit: int
+    address: int
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendBytes:
+    """Raw bytes for a serial line; what comes back goes to ``on_bytes``."""
+
+    data: bytes
+
+
+Ask = Frame | ReadRegisters | WriteRegisters | SendBytes
+"""What a driver wants to have sent. The host gives each write an expiry and drops it when that has passed."""
+
+
+class Failure(Enum):
+    """Why a Modbus ask has no registers."""
+
+    TIMEOUT = "timeout"  # no answer in time; the port has drained the line or reopened the connection
+    EXCEPTION = "exception"  # the device answered with an exception code
+    SHORT = "short"  # the answer has not the asked number of registers
+    NO_CONNECTION = "no_connection"
+
+
+class Driver(Protocol):
+    """One device. Methods are called from one thread, in order; ``now_ms`` never goes back."""
+
+    def poll(self, now_ms: int) -> Iterable[Ask]:
+        """What to send next of the driver's own accord (reads, handshakes); called about every 20 ms."""
+
+    def on_frame(self, frame: Frame, now_ms: int) -> Iterable[Heard]:
+        """A CAN frame whose id is in the family's ``listens`` has come. Other kinds of bus return ()."""
+
+    def on_registers(self, ask: ReadRegisters | WriteRegisters, reply: Sequence[int] | Failure, now_ms: int) -> Iterable[Heard]:
+        """The answer to an ask of this driver (empty sequence for an accepted write)."""
+
+    def on_bytes(self, data: bytes, now_ms: int) -> Iterable[Heard]:
+        """Bytes in whatever pieces the line delivered them."""
+
+    def say(self, outputs: Mapping[str, int], now_ms: int) -> Iterable[Ask]:
+        """How to say these outputs (every declared one is present), called once per whole, timely guardian cycle.
+
+        Also called once with the site's silence image when the guardian falls silent. Returns () when the device
+        is known to have the values already and needs no renewal.
+        """
+
+
+Options = Mapping[str, int | bool | str]
+"""A device's options from site.yaml: complete (defaults filled in) and checked against the OptionSpecs."""
+
+Build = Callable[[Options, bytes], Driver]
+"""``build(options, entropy)``: a fresh driver; entropy = 32 random bytes."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a device of the family tells and can be told, for given options."""
+
+    signals: tuple[SignalSpec, ...]
+    outputs: tuple[OutputSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """The one table a family file ends in.
+
+    ``machine``: which state machine of supervisor/kernel/machines follows the device (battery, charger, meter …;
+    "none" for a mere carrier such as a relay node, whose coils have contactor machines).
+    ``facts``: for that machine, name -> question over the device's own signals, in the words of the policy
+    documents, e.g. {"protecting": "protection above 0"}. The fact ``seen`` is derived from the core signals.
+    ``listens``: CAN identifiers (11 bit) the driver wants to hear for given options; empty on other buses.
+    """
+
+    stem: str
+    title: str
+    bus: BusKind
+    machine: str
+    shape: Callable[[Options], Shape]
+    build: Build
+    options: tuple[OptionSpec, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    listens: Callable[[Options], frozenset[int]] = lambda options: frozenset()
+    source: str = ""

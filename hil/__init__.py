@@ -1,0 +1,1 @@
+"""The test rig: a second, independent reading of the tables in dbc/. It shares no code with the product."""

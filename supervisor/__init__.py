@@ -1,0 +1,1 @@
+"""Powerwarden, a safety supervisor for the power supply of a house."""

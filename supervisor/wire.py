@@ -1,0 +1,300 @@
+"""The only words that two processes exchange: Unix SOCK_SEQPACKET, one msgpack message per packet.
+
+Rules
+* Every field is bounded: text by TEXT_MAX, lists by ITEMS_MAX, a message by MESSAGE_MAX. A packet that does not
+  decode, or says more, is a :class:`WireError`; the receiver counts it and closes the connection.
+* Numbers are integers in kernel units; msgpack could carry NaN, so there is no float field at all.
+* Who may say what follows from the role in :class:`Hello` (checked against the peer's user id by the guardian):
+  a bus says Samples and Report; the gateway says asks; a view says nothing.
+* ``at_ms``, ``received_ms`` and ``valid_until_ms`` are CLOCK_MONOTONIC in ms, which all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+import socket
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from supervisor.kernel.signal import Quality, Sample
+
+PROTOCOL = 1
+MESSAGE_MAX = 200_000  # bytes; the kernel's default socket buffer holds one of these
+ITEMS_MAX = 5_000
+TEXT_MAX = 400
+
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
+Name = Annotated[str, msgspec.Meta(max_length=80)]
+Int = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+Bounded = msgspec.Meta(max_length=ITEMS_MAX)
+
+
+class WireError(Exception):
+    """A packet that is not one of our words. The text says what was wrong, never the bytes."""
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Base of all words; the tag is the class name."""
+
+
+class Role(StrEnum):
+    BUS = "bus"
+    GATEWAY = "gateway"
+    VIEW = "view"
+
+
+class Hello(Message):
+    """First word of every connection. ``digest``: of the site and policy documents the speaker has loaded ("" for a
+    view or gateway); a bus with another digest is refused, because indices would not mean the same."""
+
+    role: Role
+    name: Name
+    pid: Int
+    protocol: Int
+    digest: Name
+
+
+# ---- guardian <-> bus --------------------------------------------------------------------------------------------
+class Samples(Message):
+    """bus -> guardian: what came, stamped when it came; ``signal`` indexes the plan's signals."""
+
+    items: Annotated[tuple[Sample, ...], Bounded]
+
+
+class Report(Message):
+    """bus -> guardian, once a second and on change: totals since the process started.
+
+    ``link``: "up", "down" or "observing". ``counters``: (device or bus name, kind, total), kinds as in DefectKind
+    plus "frames_in", "frames_out", "asks", "writes", "expired", "silence".
+    """
+
+    bus: Name
+    at_ms: Int
+    link: Name
+    detail: Text
+    counters: Annotated[tuple[tuple[Name, Name, Int], ...], Bounded]
+
+
+class Image(Message):
+    """guardian -> bus, after each whole and timely cycle: the complete output image of that bus, and the cycle token.
+
+    ``values``: (index into the plan's targets, value). A bus keeps only the newest and drops it after ``valid_until_ms``.
+    """
+
+    cycle: Int
+    valid_until_ms: Int
+    values: Annotated[tuple[tuple[Int, Int], ...], Bounded]
+
+
+# ---- guardian -> gateway and views -------------------------------------------------------------------------------
+class SignalInfo(Message):
+    id: Name
+    unit: Name
+    max_age_ms: Int
+
+
+class TargetInfo(Message):
+    """What can be asked for: rating in ``unit``; ``forbidden``: open intervals inside it; ``step``; ``silence`` in words."""
+
+    id: Name
+    unit: Name
+    lo: Int
+    hi: Int
+    safe: Int
+    step: Int
+    forbidden: tuple[tuple[Int, Int], ...]
+    contactor: bool
+    silence: Text
+
+
+class MachineInfo(Message):
+    """``kind`` names the state machine, ``states`` its states by index."""
+
+    id: Name
+    kind: Name
+    states: tuple[Name, ...]
+
+
+class IdentityInfo(Message):
+    """``token_sha256``: hex digest of the bearer token; "" where the identity has none."""
+
+    name: Name
+    role: Name
+    token_sha256: Name
+
+
+class Describe(Message):
+    """guardian -> gateway/view after Hello: everything that exists."""
+
+    site: Name
+    digest: Name
+    observe: bool
+    simulated: bool
+    cycle_ms: Int
+    signals: Annotated[tuple[SignalInfo, ...], Bounded]
+    targets: Annotated[tuple[TargetInfo, ...], Bounded]
+    machines: Annotated[tuple[MachineInfo, ...], Bounded]
+    identities: Annotated[tuple[IdentityInfo, ...], Bounded]
+    rules: Annotated[tuple[tuple[Name, Text], ...], Bounded]  # (rule id, why)
+
+
+class Seen(Message):
+    """One reading as shown: ``quality`` already includes its age ("stale")."""
+
+    value: Int | None
+    age_ms: Int | None
+    quality: Quality
+
+
+class LeaseInfo(Message):
+    target: Name
+    holder: Name
+    kind: Name
+    value: Int
+    expires_in_ms: Int
+    request_id: Name
+
+
+class TargetState(Message):
+    """``output``: what is being said on the wire (None before the first image). ``lo``/``hi``: the envelope;
+    ``lo_by``/``hi_by``: the rule that binds at that edge. ``empty_by``: the rule that left nothing, "" if something is left."""
+
+    output: Int | None
+    wanted_by: Name
+    lo: Int
+    hi: Int
+    lo_by: Name
+    hi_by: Name
+    empty_by: Name
+    lease: LeaseInfo | None
+
+
+class MachineState(Message):
+    state: Int
+    for_ms: Int
+
+
+class TripInfo(Message):
+    """A row that acts now. ``answer``: yes, no or unknown; ``latched``: "", "nuisance" or "danger"."""
+
+    rule: Name
+    answer: Name
+    latched: Name
+    for_ms: Int
+
+
+class BusInfo(Message):
+    name: Name
+    connected: bool
+    link: Name
+    detail: Text
+    counters: Annotated[tuple[tuple[Name, Name, Int], ...], Bounded]
+
+
+class Clause(Message):
+    """One reason: ``effect`` is permits, clips, refuses or notes; ``saw``: (signal, value with unit and quality as text)."""
+
+    rule: Name
+    effect: Name
+    text: Text
+    saw: tuple[tuple[Name, Name], ...]
+
+
+class Event(Message):
+    """Something that happened, for people: ``kind`` from a bounded set (kernel/event.py)."""
+
+    at_ms: Int
+    kind: Name
+    subject: Name
+    text: Text
+
+
+class Snapshot(Message):
+    """guardian -> gateway/view, every 250 ms and at once when the house mode changes. Lists run parallel to Describe."""
+
+    at_ms: Int
+    cycle: Int
+    mode: Name
+    mode_for_ms: Int
+    readings: Annotated[tuple[Seen, ...], Bounded]
+    targets: Annotated[tuple[TargetState, ...], Bounded]
+    machines: Annotated[tuple[MachineState, ...], Bounded]
+    trips: Annotated[tuple[TripInfo, ...], Bounded]
+    buses: Annotated[tuple[BusInfo, ...], Bounded]
+    events: Annotated[tuple[Event, ...], msgspec.Meta(max_length=50)]  # the newest last
+    counters: Annotated[tuple[tuple[Name, Int], ...], Bounded]  # cycles, early_cycles, late_cycles, decisions_granted ...
+
+
+# ---- gateway -> guardian, and the answer -------------------------------------------------------------------------
+class Verb(StrEnum):
+    SET = "set"
+    RENEW = "renew"
+    RELEASE = "release"
+    STOP = "stop"
+    HEARTBEAT = "heartbeat"
+
+
+class Ask(Message):
+    """A wish of an authenticated identity. ``seq`` ties the answer to it within one connection.
+
+    ``received_ms``: when the gateway got it; older than 1 s it is refused (a resumed process asks nothing old),
+    except STOP and RELEASE. ``unit`` must be the target's. ``duration_ms``: None takes the kind's default.
+    ``request_id``: the same id again gets the same answer and changes nothing.
+    """
+
+    seq: Int
+    verb: Verb
+    identity: Name
+    target: Name
+    value: Int | None
+    unit: Name
+    kind: Name
+    duration_ms: Int | None
+    request_id: Name
+    received_ms: Int
+    dry_run: bool
+
+
+class Answer(Message):
+    """``verdict``: granted, clipped or refused (done for release, stop and heartbeat). ``clauses``: the ordered reasons."""
+
+    seq: Int
+    verdict: Name
+    value: Int | None
+    clauses: Annotated[tuple[Clause, ...], msgspec.Meta(max_length=100)]
+    lease: LeaseInfo | None
+
+
+Word = Hello | Samples | Report | Image | Describe | Snapshot | Ask | Answer
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Word).decode
+
+
+def encode(message: Word) -> bytes:
+    """One packet. Raises WireError when it would exceed MESSAGE_MAX."""
+    packet = _encode(message)
+    if len(packet) > MESSAGE_MAX:
+        raise WireError(f"a {type(message).__name__} of {len(packet)} bytes exceeds {MESSAGE_MAX}")
+    return packet
+
+
+def decode(packet: bytes) -> Word:
+    """The word in a packet. Raises WireError for anything else."""
+    try:
+        return _decode(packet)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise WireError(f"not a word of protocol {PROTOCOL}: {error}") from None
+
+
+def connect(path: str, timeout_s: float = 1.0) -> socket.socket:
+    """A connected, non-blocking client socket. Raises OSError as the system says it."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        sock.settimeout(timeout_s)
+        sock.connect(path)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
