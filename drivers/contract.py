@@ -179,7 +179,7 @@ class RegisterTable(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReadRegisters:
-    """Read ``count`` registers (1–125) from 0-based protocol address ``address`` of Modbus unit ``unit``."""
+    """Read ``count`` registers (1 to 125) from 0-based protocol address ``address`` of Modbus unit ``unit``."""
 
     unit: int
     table: RegisterTable
@@ -225,7 +225,9 @@ class Driver(Protocol):
     def on_frame(self, frame: Frame, now_ms: int) -> Iterable[Heard]:
         """A CAN frame whose id is in the family's ``listens`` has come. Other kinds of bus return ()."""
 
-    def on_registers(self, ask: ReadRegisters | WriteRegisters, reply: Sequence[int] | Failure, now_ms: int) -> Iterable[Heard]:
+    def on_registers(
+        self, ask: ReadRegisters | WriteRegisters, reply: Sequence[int] | Failure, now_ms: int
+    ) -> Iterable[Heard]:
         """The answer to an ask of this driver (empty sequence for an accepted write)."""
 
     def on_bytes(self, data: bytes, now_ms: int) -> Iterable[Heard]:
@@ -254,6 +256,10 @@ class Shape:
     outputs: tuple[OutputSpec, ...] = ()
 
 
+Question = str | Mapping[str, Sequence["Question"]]
+"""A question in the words of the policy documents, or {"any of": [...]} / {"all of": [...]} over such questions."""
+
+
 @dataclass(frozen=True)
 class Family:
     """The one table a family file ends in.
@@ -261,7 +267,7 @@ class Family:
     ``machine``: which state machine of supervisor/kernel/machines follows the device (battery, charger, meter …;
     "none" for a mere carrier such as a relay node, whose coils have contactor machines).
     ``facts``: for that machine, name -> question over the device's own signals, in the words of the policy
-    documents, e.g. {"protecting": "protection above 0"}. The fact ``seen`` is derived from the core signals.
+    documents, e.g. {"protecting": "protection above 0"}; see ``Question``. ``seen`` follows from the core signals.
     ``listens``: CAN identifiers (11 bit) the driver wants to hear for given options; empty on other buses.
     """
 
@@ -272,6 +278,6 @@ class Family:
     shape: Callable[[Options], Shape]
     build: Build
     options: tuple[OptionSpec, ...] = ()
-    facts: Mapping[str, str] = field(default_factory=dict)
-    listens: Callable[[Options], frozenset[int]] = lambda options: frozenset()
+    facts: Mapping[str, Question] = field(default_factory=dict)
+    listens: Callable[[Options], frozenset[int]] = lambda _options: frozenset()
     source: str = ""

@@ -44,7 +44,7 @@ class Role(StrEnum):
     VIEW = "view"
 
 
-class Hello(Message):
+class Hello(Message, frozen=True):
     """First word of every connection. ``digest``: of the site and policy documents the speaker has loaded ("" for a
     view or gateway); a bus with another digest is refused, because indices would not mean the same."""
 
@@ -56,13 +56,13 @@ class Hello(Message):
 
 
 # ---- guardian <-> bus --------------------------------------------------------------------------------------------
-class Samples(Message):
+class Samples(Message, frozen=True):
     """bus -> guardian: what came, stamped when it came; ``signal`` indexes the plan's signals."""
 
     items: Annotated[tuple[Sample, ...], Bounded]
 
 
-class Report(Message):
+class Report(Message, frozen=True):
     """bus -> guardian, once a second and on change: totals since the process started.
 
     ``link``: "up", "down" or "observing". ``counters``: (device or bus name, kind, total), kinds as in DefectKind
@@ -76,7 +76,7 @@ class Report(Message):
     counters: Annotated[tuple[tuple[Name, Name, Int], ...], Bounded]
 
 
-class Image(Message):
+class Image(Message, frozen=True):
     """guardian -> bus, after each whole and timely cycle: the complete output image of that bus, and the cycle token.
 
     ``values``: (index into the plan's targets, value). A bus keeps only the newest and drops it after ``valid_until_ms``.
@@ -88,13 +88,13 @@ class Image(Message):
 
 
 # ---- guardian -> gateway and views -------------------------------------------------------------------------------
-class SignalInfo(Message):
+class SignalInfo(Message, frozen=True):
     id: Name
     unit: Name
     max_age_ms: Int
 
 
-class TargetInfo(Message):
+class TargetInfo(Message, frozen=True):
     """What can be asked for: rating in ``unit``; ``forbidden``: open intervals inside it; ``step``; ``silence`` in words."""
 
     id: Name
@@ -108,7 +108,7 @@ class TargetInfo(Message):
     silence: Text
 
 
-class MachineInfo(Message):
+class MachineInfo(Message, frozen=True):
     """``kind`` names the state machine, ``states`` its states by index."""
 
     id: Name
@@ -116,7 +116,7 @@ class MachineInfo(Message):
     states: tuple[Name, ...]
 
 
-class IdentityInfo(Message):
+class IdentityInfo(Message, frozen=True):
     """``token_sha256``: hex digest of the bearer token; "" where the identity has none."""
 
     name: Name
@@ -124,7 +124,7 @@ class IdentityInfo(Message):
     token_sha256: Name
 
 
-class Describe(Message):
+class Describe(Message, frozen=True):
     """guardian -> gateway/view after Hello: everything that exists."""
 
     site: Name
@@ -139,7 +139,7 @@ class Describe(Message):
     rules: Annotated[tuple[tuple[Name, Text], ...], Bounded]  # (rule id, why)
 
 
-class Seen(Message):
+class Seen(Message, frozen=True):
     """One reading as shown: ``quality`` already includes its age ("stale")."""
 
     value: Int | None
@@ -147,7 +147,7 @@ class Seen(Message):
     quality: Quality
 
 
-class LeaseInfo(Message):
+class LeaseInfo(Message, frozen=True):
     target: Name
     holder: Name
     kind: Name
@@ -156,7 +156,7 @@ class LeaseInfo(Message):
     request_id: Name
 
 
-class TargetState(Message):
+class TargetState(Message, frozen=True):
     """``output``: what is being said on the wire (None before the first image). ``lo``/``hi``: the envelope;
     ``lo_by``/``hi_by``: the rule that binds at that edge. ``empty_by``: the rule that left nothing, "" if something is left."""
 
@@ -170,12 +170,12 @@ class TargetState(Message):
     lease: LeaseInfo | None
 
 
-class MachineState(Message):
+class MachineState(Message, frozen=True):
     state: Int
     for_ms: Int
 
 
-class TripInfo(Message):
+class TripInfo(Message, frozen=True):
     """A row that acts now. ``answer``: yes, no or unknown; ``latched``: "", "nuisance" or "danger"."""
 
     rule: Name
@@ -184,7 +184,7 @@ class TripInfo(Message):
     for_ms: Int
 
 
-class BusInfo(Message):
+class BusInfo(Message, frozen=True):
     name: Name
     connected: bool
     link: Name
@@ -192,7 +192,7 @@ class BusInfo(Message):
     counters: Annotated[tuple[tuple[Name, Name, Int], ...], Bounded]
 
 
-class Clause(Message):
+class Clause(Message, frozen=True):
     """One reason: ``effect`` is permits, clips, refuses or notes; ``saw``: (signal, value with unit and quality as text)."""
 
     rule: Name
@@ -201,7 +201,7 @@ class Clause(Message):
     saw: tuple[tuple[Name, Name], ...]
 
 
-class Event(Message):
+class Event(Message, frozen=True):
     """Something that happened, for people: ``kind`` from a bounded set (kernel/event.py)."""
 
     at_ms: Int
@@ -210,7 +210,7 @@ class Event(Message):
     text: Text
 
 
-class Snapshot(Message):
+class Snapshot(Message, frozen=True):
     """guardian -> gateway/view, every 250 ms and at once when the house mode changes. Lists run parallel to Describe."""
 
     at_ms: Int
@@ -223,7 +223,9 @@ class Snapshot(Message):
     trips: Annotated[tuple[TripInfo, ...], Bounded]
     buses: Annotated[tuple[BusInfo, ...], Bounded]
     events: Annotated[tuple[Event, ...], msgspec.Meta(max_length=50)]  # the newest last
-    counters: Annotated[tuple[tuple[Name, Int], ...], Bounded]  # cycles, early_cycles, late_cycles, decisions_granted ...
+    counters: Annotated[
+        tuple[tuple[Name, Int], ...], Bounded
+    ]  # cycles, early_cycles, late_cycles, decisions_granted ...
 
 
 # ---- gateway -> guardian, and the answer -------------------------------------------------------------------------
@@ -235,7 +237,7 @@ class Verb(StrEnum):
     HEARTBEAT = "heartbeat"
 
 
-class Ask(Message):
+class Ask(Message, frozen=True):
     """A wish of an authenticated identity. ``seq`` ties the answer to it within one connection.
 
     ``received_ms``: when the gateway got it; older than 1 s it is refused (a resumed process asks nothing old),
@@ -256,7 +258,7 @@ class Ask(Message):
     dry_run: bool
 
 
-class Answer(Message):
+class Answer(Message, frozen=True):
     """``verdict``: granted, clipped or refused (done for release, stop and heartbeat). ``clauses``: the ordered reasons."""
 
     seq: Int
@@ -268,7 +270,7 @@ class Answer(Message):
 
 Word = Hello | Samples | Report | Image | Describe | Snapshot | Ask | Answer
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Word).decode
+_decoder: msgspec.msgpack.Decoder[Word] = msgspec.msgpack.Decoder(Word)
 
 
 def encode(message: Word) -> bytes:
@@ -282,7 +284,7 @@ def encode(message: Word) -> bytes:
 def decode(packet: bytes) -> Word:
     """The word in a packet. Raises WireError for anything else."""
     try:
-        return _decode(packet)
+        return _decoder.decode(packet)
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
         raise WireError(f"not a word of protocol {PROTOCOL}: {error}") from None
 

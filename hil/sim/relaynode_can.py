@@ -1,0 +1,274 @@
+"""The relay node: up to eight contacts with mirror feedback, which fall open by themselves when nobody commands them.
+
+Theory of operation (dbc/relaynode_can.dbc is its specification):
+* A command is valid when it has 8 bytes, the right checksum, and an alive counter of 0 to 14 that is not the last
+  one again. A counter that skips is taken: a frame was lost, and this one is new. Everything else is rejected and
+  counted (the count stays at 255).
+* The coils drop when no valid command has come for the drop-out time, and follow the next valid command.
+* The permit relay is in series with all coils. Its one-shot of drop-out time + 500 ms is re-armed only by a valid
+  command whose permit pulse differs from the pulse of the valid command before it. The first one after power-up
+  therefore arms nothing, and a level holds nothing.
+* A contact takes its travel time; a mirror contact tells where it is: open, closed, or in between.
+It must never close a contact that no valid command asks for, unless a fault (welded, foreign) says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import msgspec
+
+from hil.can_frame import Frame
+from hil.sim.can_table import CAN_FAULTS, broken_frame, broken_signals, check_signal, crc8_j1850, load
+from hil.sim.device import NEVER_MS, CanDevice, ControlError, FaultKind, Json, Value, after
+
+STATUS_MS = 100
+PERMIT_EXTRA_MS = 500
+NODE_ID_STEP = 16
+COUNTER_WRAP = 15
+REJECTED_MAX = 255
+SUPPLY_MIN_V = 18.0  # of nominally 24 V: below it a coil does not hold
+TABLE = load("relaynode_can.dbc")
+COMMAND, STATUS = TABLE["RELAY_COMMAND"], TABLE["RELAY_STATUS"]
+
+
+class Drop(IntEnum):
+    """Why the coils dropped last: DropReason of the table."""
+
+    NONE = 0
+    COMMAND_TIMEOUT = 1
+    PERMIT_LOST = 2
+    BAD_COMMANDS = 3
+    COIL_SUPPLY_LOW = 4
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a house file may say about one node."""
+
+    node: int = 1
+    contacts: int = 4
+    drop_out_ms: int = 1000
+    close_ms: int = 30
+    open_ms: int = 20
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.node <= 15 or not 1 <= self.contacts <= 8:
+            raise ValueError("node must be 1 to 15 and contacts 1 to 8")
+        if not 500 <= self.drop_out_ms <= 25000 or self.drop_out_ms % 100:
+            raise ValueError("drop_out_ms must be 500 to 25000, in steps of 100, as the switch on the node has")
+
+
+@dataclass(slots=True)
+class Contact:
+    """One contact: where it is (the last end it has reached) and, while it moves, when it arrives."""
+
+    closed: bool = False
+    target: bool = False
+    arrives_ms: int | None = None
+
+    @property
+    def mirror(self) -> int:
+        """0 open, 1 closed, 2 moving."""
+        return 2 if self.arrives_ms is not None else int(self.closed)
+
+
+def command_frame(node: int, coils: int, pulse: int, counter: int) -> Frame:
+    """A command as a commander would send it; the simulator's tests and people at a bench use it."""
+    raw = {f"Coil{index + 1}": coils >> index & 1 for index in range(8)}
+    return _sealed(COMMAND.can_id + NODE_ID_STEP * (node - 1),
+                   COMMAND.pack({**raw, "PermitPulse": pulse, "AliveCounter": counter}))
+
+
+def checksum(can_id: int, data: bytes) -> int:
+    """Over the low and the high byte of the identifier, then bytes 0 to 6."""
+    return crc8_j1850(can_id.to_bytes(2, "little") + data[:7])
+
+
+def _sealed(can_id: int, data: bytes) -> Frame:
+    return Frame(can_id, data[:7] + bytes([checksum(can_id, data)]))
+
+
+class RelayNode(CanDevice):
+    """The node; see the head of this file."""
+
+    fault_kinds = (
+        *CAN_FAULTS,
+        FaultKind("stuck_counter", "the status repeats its alive counter"),
+        FaultKind("wrong_crc", "the status carries a wrong checksum"),
+        FaultKind("welded", "this contact stays closed once it is closed", {"contact": 1}),
+        FaultKind("dead_coil", "this coil pulls no longer", {"contact": 1}),
+        FaultKind("foreign", "somebody else closes this contact", {"contact": 1}),
+        FaultKind("mirror", "this mirror contact says: 0 open, 1 closed, 2 moving, 3 not available",
+                  {"contact": 1, "value": 3}),
+        FaultKind("coil_supply", "the coils' supply sags to so many volts", {"volt": 12.0}),
+        FaultKind("deaf", "receives nothing"),
+    )
+
+    def __init__(self, name: str, options: Options, now_ms: int) -> None:
+        super().__init__(name)
+        self.options = options
+        self.command_id = COMMAND.can_id + NODE_ID_STEP * (options.node - 1)
+        self.status_id = STATUS.can_id + NODE_ID_STEP * (options.node - 1)
+        self.contacts = [Contact() for _ in range(options.contacts)]
+        self.coils = 0  # as last commanded, 0 after a drop
+        self.drop_reason = Drop.NONE
+        self.rejected = 0
+        self._counter_seen: int | None = None
+        self._pulse_seen: int | None = None
+        self._rejected_since_valid = False
+        self._drop_ms = self._permit_until_ms = NEVER_MS
+        self.permit = False
+        self._status_ms, self._status_counter = now_ms, 0
+        self._frozen: dict[str, int] | None = None
+
+    # -- commands --
+
+    def on_frame(self, frame: Frame, now_ms: int) -> list[Frame]:
+        if frame.can_id != self.command_id or frame.extended or frame.error or self.faults.has("deaf"):
+            return []
+        why = self._why_rejected(frame)
+        self.record_write(now_ms, id=frame.can_id, data=frame.data.hex(), accepted=not why, why=why)
+        self._expire(now_ms)
+        if why:
+            self.rejected = min(self.rejected + 1, REJECTED_MAX)
+            self._rejected_since_valid = True
+        else:
+            self._obey(COMMAND.unpack(frame.data), now_ms)
+        return self._move(now_ms)
+
+    def _why_rejected(self, frame: Frame) -> str:
+        """Empty for a valid command."""
+        if len(frame.data) != COMMAND.length or frame.remote:
+            return "length"
+        if frame.data[7] != checksum(frame.can_id, frame.data):
+            return "checksum"
+        counter = COMMAND.unpack(frame.data)["AliveCounter"]
+        if counter >= COUNTER_WRAP:
+            return "counter invalid"
+        return "counter repeated" if counter == self._counter_seen else ""
+
+    def _obey(self, raw: dict[str, int], now_ms: int) -> None:
+        self._counter_seen = raw["AliveCounter"]
+        self._rejected_since_valid = False
+        self.coils = sum(raw[f"Coil{index + 1}"] << index for index in range(self.options.contacts))
+        self._drop_ms = now_ms + self.options.drop_out_ms
+        if self._pulse_seen is not None and raw["PermitPulse"] != self._pulse_seen:
+            self.permit = True
+            self._permit_until_ms = now_ms + self.options.drop_out_ms + PERMIT_EXTRA_MS
+        self._pulse_seen = raw["PermitPulse"]
+        if self.permit and self.supply_v() >= SUPPLY_MIN_V:
+            self.drop_reason = Drop.NONE
+
+    # -- time --
+
+    def next_ms(self) -> int:
+        moving = (contact.arrives_ms for contact in self.contacts if contact.arrives_ms is not None)
+        return min(self._status_ms, self._drop_ms, self._permit_until_ms, *moving)
+
+    def poll(self, now_ms: int) -> list[Frame]:
+        self._expire(now_ms)
+        frames = self._move(now_ms)
+        if now_ms >= self._status_ms:
+            self._status_ms = after(self._status_ms, STATUS_MS, now_ms)
+            frames += self._status()
+        return frames
+
+    def _expire(self, now_ms: int) -> None:
+        """Let go what nobody has renewed."""
+        if now_ms >= self._drop_ms:
+            self._drop(Drop.BAD_COMMANDS if self._rejected_since_valid else Drop.COMMAND_TIMEOUT, now_ms)
+            self.coils, self._drop_ms = 0, NEVER_MS
+        if now_ms >= self._permit_until_ms:
+            if self.drop_reason is Drop.NONE:
+                self._drop(Drop.PERMIT_LOST, now_ms)
+            self.permit, self._permit_until_ms = False, NEVER_MS
+        if self.supply_v() < SUPPLY_MIN_V and self.drop_reason is Drop.NONE:
+            self._drop(Drop.COIL_SUPPLY_LOW, now_ms)
+
+    def _drop(self, reason: Drop, now_ms: int) -> None:
+        self.drop_reason = reason
+        self.note(now_ms, "drop", reason=reason.name.lower())
+
+    # -- contacts --
+
+    def supply_v(self) -> float:
+        """Volts at the coils."""
+        sag = self.faults.get("coil_supply")
+        return 24.0 if sag is None else float(sag["volt"])
+
+    def driven(self) -> int:
+        """The coils that the node drives: what was commanded, in series with permit and supply."""
+        return self.coils if self.permit and self.supply_v() >= SUPPLY_MIN_V else 0
+
+    def _has(self, fault: str, index: int) -> bool:
+        return any(params["contact"] == index + 1 for params in self.faults.all(fault))
+
+    def _pulled(self, index: int) -> bool:
+        pulls = bool(self.driven() >> index & 1) and not self._has("dead_coil", index)
+        stuck = self._has("welded", index) and self.contacts[index].closed
+        return pulls or stuck or self._has("foreign", index)
+
+    def _move(self, now_ms: int) -> list[Frame]:
+        """Start and end movements; a status goes out at once when there was one."""
+        before = [contact.mirror for contact in self.contacts]
+        for index, contact in enumerate(self.contacts):
+            if contact.arrives_ms is not None and now_ms >= contact.arrives_ms:
+                contact.closed, contact.arrives_ms = contact.target, None
+                self.note(now_ms, "contact", contact=index + 1, closed=contact.closed)
+            if (pulled := self._pulled(index)) != contact.target:
+                travel = self.options.close_ms if pulled else self.options.open_ms
+                contact.target, contact.arrives_ms = pulled, now_ms + travel
+        return self._status() if before != [contact.mirror for contact in self.contacts] else []
+
+    # -- status --
+
+    def _status(self) -> list[Frame]:
+        if self.faults.has("silent"):
+            return []
+        if not self.faults.has("frozen"):
+            self._frozen = None
+        raw = broken_signals(STATUS, {**(self._frozen or self._values()), "AliveCounter": self._status_counter},
+                             self.faults)
+        if not self.faults.has("stuck_counter"):
+            self._status_counter = (self._status_counter + 1) % COUNTER_WRAP
+        frame = _sealed(self.status_id, STATUS.pack(raw))
+        if self.faults.has("wrong_crc"):
+            frame = Frame(frame.can_id, frame.data[:7] + bytes([frame.data[7] ^ 0x55]))
+        return [broken_frame(frame, self.faults)]
+
+    def _values(self) -> dict[str, int]:
+        mirrors = {f"Contact{index + 1}": 3 for index in range(8)}
+        mirrors |= {f"Contact{index + 1}": contact.mirror for index, contact in enumerate(self.contacts)}
+        mirrors |= {f"Contact{params['contact']}": int(params["value"]) for params in self.faults.all("mirror")}
+        return {
+            **mirrors, "CoilEcho": self.driven(), "Permit": int(self.permit), "DropReason": self.drop_reason,
+            "RejectedCommands": self.rejected,
+            **STATUS.raw(CoilSupply=self.supply_v(), DropOutTime=self.options.drop_out_ms),
+        }
+
+    # -- control --
+
+    def on_fault(self, name: str, params: dict[str, Value], now_ms: int) -> None:  # noqa: ARG002
+        check_signal({"RELAY_STATUS": STATUS}, name, params)
+        if "contact" in params and not 1 <= int(params["contact"]) <= self.options.contacts:
+            raise ControlError(f"fault {name}: contact must be 1 to {self.options.contacts}")
+        if name == "frozen":
+            self._frozen = self._values()
+
+    def state(self, now_ms: int) -> Json:  # noqa: ARG002
+        return {
+            "closed": [contact.closed for contact in self.contacts],
+            "moving": [contact.arrives_ms is not None for contact in self.contacts],
+            "coils_commanded": self.coils, "coils_driven": self.driven(), "permit": self.permit,
+            "drop_reason": self.drop_reason.name.lower(), "rejected": self.rejected, "supply_v": self.supply_v(),
+            "drop_out_ms": self.options.drop_out_ms,
+        }
+
+    def to_plant(self, now_ms: int) -> Json:  # noqa: ARG002
+        return {"kind": "relays", "contacts": [contact.closed for contact in self.contacts]}
+
+
+def make(name: str, options: Options, now_ms: int) -> RelayNode:
+    """The device that a house file describes."""
+    return RelayNode(name, options, now_ms)

@@ -1,0 +1,67 @@
+"""An Eastron SDM630 at the grid connection: float32 registers, high word first, function code 4 only.
+
+Sources: Eastron SDM630 Modbus protocol description; dbc/sdm630_modbus.yaml for the addresses.
+Rules: import is positive. A read longer than 80 registers is answered with exception 3. Addresses between the known
+ones read as 0.0, because a real meter has values there that nobody here asks for.
+It must never compute a power of its own: it shows what the plant says, and keeps the last of it when the plant is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+
+from hil.sim.device import Json, number
+from hil.sim.modbus import READ_INPUT, Image, ModbusDevice, image_of
+from hil.sim.register_table import load
+
+TABLE = load("sdm630_modbus.yaml")
+MAPPED_WORDS = 0x0188  # input registers up to the resettable energies
+PHASES = ("l1", "l2", "l3")
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a house file may say about one meter."""
+
+    unit: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.unit <= 247:
+            raise ValueError("unit must be 1 to 247")
+
+
+class EastronMeter(ModbusDevice):
+    """Shows the grid connection of the plant."""
+
+    table = TABLE
+    codes = (READ_INPUT,)
+    settable: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        TABLE.registers, "as in dbc/sdm630_modbus.yaml; the plant overwrites it (the fault `value` lasts)")
+
+    def __init__(self, name: str, options: Options) -> None:
+        super().__init__(name, options.unit)
+        self.values: dict[str, float] = dict.fromkeys(TABLE.registers, 0.0)
+        self.values |= {f"voltage_{phase}": 230.0 for phase in PHASES} | {"frequency": 50.0}
+
+    def image(self, now_ms: int) -> Image:  # noqa: ARG002
+        return {("input", at): 0 for at in range(MAPPED_WORDS)} | image_of(TABLE, self.values)
+
+    def to_plant(self, now_ms: int) -> Json:  # noqa: ARG002
+        return {"kind": "meter"}
+
+    def from_plant(self, view: Json, now_ms: int) -> None:
+        for name in self.values.keys() & view.keys():
+            self.set_physical(name, view[name], now_ms)
+
+    def set_physical(self, name: str, value: object, now_ms: int) -> None:  # noqa: ARG002
+        self.values[name] = number(value, name, -1e9, 1e9)
+
+    def state(self, now_ms: int) -> Json:  # noqa: ARG002
+        return dict(self.values)
+
+
+def make(name: str, options: Options, now_ms: int) -> EastronMeter:  # noqa: ARG001
+    """The device that a house file describes."""
+    return EastronMeter(name, options)

@@ -1,0 +1,147 @@
+"""Bodies of requests, read with a bound and parsed without mercy.
+
+Rules
+* At most BODY_MAX bytes, whole within BODY_S seconds; a longer body is refused before it is read.
+* A field that nobody knows is an error, not a comment: a misspelt "duration" must not become the default duration.
+* ``"12"`` and ``true`` are no numbers, and NaN is none either.
+* Values leave here in the target's kernel unit or not at all.
+
+This file must never clip: narrowing a wish is the guardian's office, and it says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from supervisor.gateway import units
+from supervisor.gateway.problem import Problem
+from supervisor.wire import TargetInfo
+
+BODY_MAX = 8 * 1024  # bytes
+BODY_S = 5.0
+DURATION_MAX_MS = 7 * 24 * 3_600_000  # a week; the policy's own caps are far below
+
+# Printable ASCII only: the id is shown on terminals and in logs.
+RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[!-~]+\Z")]
+ABSENT = msgspec.Raw(b"")
+
+
+class Setpoint(msgspec.Struct, forbid_unknown_fields=True):
+    """PUT /v1/targets/{id}/setpoint. ``value`` and ``duration_s`` stay as written until the unit is known."""
+
+    value: msgspec.Raw
+    unit: Annotated[str, msgspec.Meta(max_length=16)]
+    kind: Literal["live", "setting"] = "live"
+    duration_s: msgspec.Raw = ABSENT
+    request_id: RequestId = ""
+
+
+class Renewal(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /v1/targets/{id}/renew; an empty body renews for the kind's default."""
+
+    duration_s: msgspec.Raw = ABSENT
+    request_id: RequestId = ""
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /v1/heartbeat says nothing else."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A setpoint in kernel units. ``unit``: the spelling that was used, in which the answer is given."""
+
+    value: int
+    unit: str
+    kind: str
+    duration_ms: int | None
+    request_id: str
+
+
+Shape = TypeVar("Shape", Setpoint, Renewal, Nothing)
+
+
+async def read(request: Request) -> bytes:
+    """The whole body. Raises Problem 413 when it is too long, 422 when it does not come to an end in time."""
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared[:12]) > BODY_MAX:
+        raise _too_large()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_MAX:
+                    raise _too_large()
+    except (TimeoutError, ClientDisconnect):
+        raise _bad("the body did not arrive in time", "send the whole body at once") from None
+    return bytes(body)
+
+
+def parse(body: bytes, shape: type[Shape]) -> Shape:
+    """A body as ``shape``. Raises Problem 422 with the path of the first field that is wrong."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _bad(f"the body is not what belongs here: {error}"[:300], _EXAMPLE) from None
+
+
+def wish(body: bytes, target: TargetInfo) -> Wish:
+    """A setpoint for ``target``. Raises Problem 422 when value, unit or duration cannot be meant."""
+    asked = parse(body, Setpoint)
+    try:
+        value = units.to_kernel(_literal(asked.value, target.unit), asked.unit, target.unit)
+    except units.UnitError as error:
+        step = units.phrase(max(1, target.step), target.unit) if target.unit != "flag" else "0 or 1"
+        raise _bad(str(error), f"{target.id} is asked for in {units.shown_unit(target.unit)}, step {step}") from None
+    return Wish(value, asked.unit, asked.kind, duration(asked.duration_s), asked.request_id or fresh_id())
+
+
+def duration(raw: msgspec.Raw) -> int | None:
+    """Milliseconds, or None for the kind's default. Raises Problem 422 unless it is > 0 and whole in ms."""
+    if not bytes(raw):
+        return None
+    try:
+        length = units.to_kernel(units.number(_text(raw)), "s", "ms")
+    except units.UnitError as error:
+        raise _bad(f"duration_s: {error}", "give seconds, for example 30") from None
+    if not 0 < length <= DURATION_MAX_MS:
+        raise _bad("duration_s is not between 0.001 s and a week", "give seconds, for example 30")
+    return length
+
+
+def fresh_id() -> str:
+    """An id for a request that has none, so that two such requests are never taken for one."""
+    return secrets.token_hex(8)
+
+
+def _literal(raw: msgspec.Raw, kernel_unit: str) -> Decimal:
+    """The number in ``raw``; a switch may also be told "on" or "off"."""
+    text = _text(raw)
+    if kernel_unit == "flag":
+        text = {'"on"': "1", '"off"': "0"}.get(text, text)
+        if text not in ("0", "1"):
+            raise units.UnitError('a switch takes 1 or "on", 0 or "off"')
+    return units.number(text)
+
+
+def _text(raw: msgspec.Raw) -> str:
+    return bytes(raw).decode("utf-8", "replace")
+
+
+_EXAMPLE = 'for example {"value": 10, "unit": "A", "kind": "live", "duration_s": 30}'
+
+
+def _bad(message: str, remedy: str) -> Problem:
+    return Problem(422, "bad_body", message, remedy)
+
+
+def _too_large() -> Problem:
+    return Problem(413, "too_large", f"a body has at most {BODY_MAX} bytes and says its length", "send less")

@@ -1,0 +1,182 @@
+"""How the guardian's words look in JSON.
+
+Rules
+* Every quantity stands beside its unit, every age counts from now (the snapshot's own age is added), and a value that
+  is not known is null, never 0.
+* Ids are the guardian's, unchanged: ``device.signal``. A device is what stands before the first dot.
+* Without a fresh picture the house's mode is "unknown" and the lists are empty: the last good value is never shown as
+  if it were now.
+
+This file must never leave out who binds: a limit without its rule is half an answer.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from supervisor.gateway import units
+from supervisor.gateway.link import Link, View
+from supervisor.wire import Answer, LeaseInfo, Seen, SignalInfo, TargetInfo, TargetState
+
+Json = dict[str, Any]
+
+
+def seconds(ms: int) -> float:
+    """Milliseconds as seconds."""
+    return ms / 1_000
+
+
+def state(link: Link) -> Json:
+    """GET /v1/state: everything, in one picture."""
+    view = link.view()
+    age_ms = link.age_ms()
+    guardian: Json = {"connected": link.connected, "snapshot_age_s": None if age_ms is None else seconds(age_ms)}
+    if view is None:
+        guardian["trouble"] = "its picture is old" if link.connected else link.trouble
+        house = {"mode": "unknown", "for_s": None, "since": None}
+        nothing: Json = {name: [] for name in ("machines", "trips", "buses", "events")}
+        return {"guardian": guardian, "house": house, "readings": {}, "targets": {}} | nothing
+    told, now = view.describe, view.snapshot
+    return {
+        "site": told.site,
+        "simulated": told.simulated,
+        "observe": told.observe,
+        "guardian": guardian | {"cycle": now.cycle, "cycle_ms": told.cycle_ms, "digest": told.digest},
+        "house": _house(view),
+        "machines": machines(view),
+        "readings": readings(view),
+        "targets": targets(view),
+        "trips": trips(view),
+        "buses": [{"name": b.name, "connected": b.connected, "link": b.link, "detail": b.detail} for b in now.buses],
+        "events": events(view),
+    }
+
+
+def _house(view: View) -> Json:
+    for_s = seconds(view.snapshot.mode_for_ms + view.age_ms)
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=for_s)
+    return {"mode": view.snapshot.mode, "for_s": for_s, "since": since.isoformat(timespec="seconds")}
+
+
+def machines(view: View) -> list[Json]:
+    """Each state machine's state by name, and for how long."""
+    return [
+        {"id": info.id, "kind": info.kind, "state": info.states[at.state], "for_s": seconds(at.for_ms + view.age_ms)}
+        for info, at in zip(view.describe.machines, view.snapshot.machines, strict=True)
+    ]
+
+
+def readings(view: View) -> Json:
+    """Each signal's newest value with unit, age and quality."""
+    pairs = zip(view.describe.signals, view.snapshot.readings, strict=True)
+    return {info.id: _reading(info, seen, view.age_ms) for info, seen in pairs}
+
+
+def _reading(info: SignalInfo, seen: Seen, age_ms: int) -> Json:
+    return {
+        "value": None if seen.value is None else units.shown(seen.value, info.unit),
+        "unit": units.shown_unit(info.unit),
+        "age_s": None if seen.age_ms is None else seconds(seen.age_ms + age_ms),
+        "quality": seen.quality.name.lower(),
+    }
+
+
+def targets(view: View) -> Json:
+    """Each target: output, envelope with what binds, lease, and what it is rated for."""
+    why = dict(view.describe.rules)
+    pairs = zip(view.describe.targets, view.snapshot.targets, strict=True)
+    return {info.id: _target(info, now, view.age_ms, why) for info, now in pairs}
+
+
+def _target(info: TargetInfo, now: TargetState, age_ms: int, why: dict[str, str]) -> Json:
+    def say(value: int) -> int | float:
+        return units.shown(value, info.unit)
+
+    envelope = {"lo": say(now.lo), "hi": say(now.hi), "lo_by": now.lo_by, "hi_by": now.hi_by}
+    reasons = {"lo_why": why.get(now.lo_by, ""), "hi_why": why.get(now.hi_by, ""), "empty_by": now.empty_by}
+    rating = {"lo": say(info.lo), "hi": say(info.hi), "step": say(info.step), "safe": say(info.safe)}
+    return {
+        "unit": units.shown_unit(info.unit),
+        "output": None if now.output is None else say(now.output),
+        "wanted_by": now.wanted_by,
+        "envelope": envelope | reasons,
+        "lease": None if now.lease is None else lease(now.lease, units.shown_unit(info.unit), info.unit, age_ms),
+        "rating": rating | {"forbidden": [[say(lo), say(hi)] for lo, hi in info.forbidden]},
+        "contactor": info.contactor,
+        "silence": info.silence,
+    }
+
+
+def lease(held: LeaseInfo, unit: str, kernel_unit: str, age_ms: int) -> Json:
+    """Who holds a target, with what value, for how much longer."""
+    return {
+        "target": held.target,
+        "holder": held.holder,
+        "kind": held.kind,
+        "value": units.from_kernel(held.value, unit, kernel_unit),
+        "unit": unit,
+        "expires_in_s": seconds(max(0, held.expires_in_ms - age_ms)),
+    }
+
+
+def trips(view: View) -> list[Json]:
+    """The rows that act now, with their reason."""
+    why = dict(view.describe.rules)
+    rows = []
+    for trip in view.snapshot.trips:
+        words = {"rule": trip.rule, "why": why.get(trip.rule, ""), "answer": trip.answer, "latched": trip.latched}
+        rows.append(words | {"for_s": seconds(trip.for_ms + view.age_ms)})
+    return rows
+
+
+def events(view: View) -> list[Json]:
+    """What happened, the newest last."""
+    now_ms = view.snapshot.at_ms + view.age_ms
+    return [
+        {"ago_s": seconds(max(0, now_ms - e.at_ms)), "kind": e.kind, "subject": e.subject, "text": e.text}
+        for e in view.snapshot.events
+    ]
+
+
+def devices(view: View) -> Json:
+    """What belongs together: each device's machines, readings and targets."""
+    grouped: dict[str, Json] = {}
+
+    def of(name: str) -> Json:
+        return grouped.setdefault(name.split(".", 1)[0], {"machines": [], "readings": {}, "targets": []})
+
+    for machine in machines(view):
+        of(machine["id"])["machines"].append(machine)
+    for name, reading in readings(view).items():
+        of(name)["readings"][name] = reading
+    for info in view.describe.targets:
+        of(info.id)["targets"].append(info.id)
+    return grouped
+
+
+def answer(said: Answer, info: TargetInfo | None, unit: str | None, request_id: str) -> Json:
+    """The guardian's decision about ``info``, in ``unit`` as the wish was written, or in the API's own.
+
+    A stop of everything and a heartbeat concern no single target: value, unit and lease are null.
+    """
+    words: Json = {"verdict": said.verdict, "value": None, "unit": None, "lease": None, "request_id": request_id}
+    if info is not None:
+        spelled = unit or units.shown_unit(info.unit)
+        words["unit"] = spelled
+        words["value"] = None if said.value is None else units.from_kernel(said.value, spelled, info.unit)
+        words["lease"] = None if said.lease is None else lease(said.lease, spelled, info.unit, 0)
+    return words | {"clauses": clauses(said)}
+
+
+def clauses(said: Answer) -> list[Json]:
+    """The ordered reasons, each with what it saw."""
+    return [
+        {
+            "rule": clause.rule,
+            "effect": clause.effect,
+            "text": clause.text,
+            "saw": [{"signal": signal, "value": value} for signal, value in clause.saw],
+        }
+        for clause in said.clauses
+    ]

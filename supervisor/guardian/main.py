@@ -1,0 +1,48 @@
+"""Starts a guardian: loads the site, opens the socket, starts the journal, scans until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from pathlib import Path
+
+from supervisor.guardian.journal import Journal
+from supervisor.guardian.peers import Peers
+from supervisor.guardian.scan import Guardian
+from supervisor.guardian.watchdog import Watchdog
+from supervisor.loader import Loaded
+
+PRIORITY = 20  # SCHED_FIFO; below the kernel's own interrupt threads (50)
+log = logging.getLogger("guardian")
+
+
+def run(loaded: Loaded, socket_path: Path, journal_dir: Path) -> int:
+    """Serve until told to stop. Returns 0, or 2 when the socket or the journal folder cannot be used."""
+    peers = Peers(socket_path, loaded.site.digest)
+    journal = Journal(journal_dir)
+    try:
+        journal.start()
+        peers.open()
+    except OSError as error:
+        log.error("%s", error)
+        return 2
+    log.info("real-time priority %s", "granted" if real_time() else "not granted; cycles may come late under load")
+    guardian = Guardian(loaded, peers, journal, Watchdog({"journal": lambda: journal.alive_ns}))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: guardian.stop())
+    try:
+        guardian.run()
+    finally:
+        peers.close()
+        journal.stop()
+    return 0
+
+
+def real_time() -> bool:
+    """Ask for SCHED_FIFO, which children do not inherit; False where the system does not grant it."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
+    except (OSError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,235 @@
+"""The scan loop: latch, step, journal, outputs, and only then the watchdog.
+
+Theory of operation
+* Deadlines are absolute. A deadline that was missed is skipped and counted, never made up by a burst.
+* Between two deadlines the loop waits on its sockets. What comes is latched; a change that matters, or a request,
+  brings the next cycle forward to 5 ms after the last at the earliest.
+* An output image carries the cycle's own time plus VALID_CYCLES: if this process is stopped between the step and the
+  send, what it sends when it wakes has expired.
+
+This file must never judge anything: that is the kernel's.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections import deque
+from datetime import UTC, datetime
+
+from supervisor import wire
+from supervisor.guardian import tell
+from supervisor.guardian.clock import now_ms
+from supervisor.guardian.inbox import GAP_MIN_MS, Inbox
+from supervisor.guardian.journal import Head, Journal, Record
+from supervisor.guardian.peers import Peer, Peers
+from supervisor.guardian.watchdog import Watchdog
+from supervisor.kernel.cycle import Result, step
+from supervisor.kernel.event import Event, EventKind
+from supervisor.kernel.image import blank
+from supervisor.kernel.lease import Clause, Decision, Verb, Verdict
+from supervisor.kernel.outputs import Outputs
+from supervisor.kernel.state import boot
+from supervisor.loader import Loaded
+
+VALID_CYCLES = 3
+SNAPSHOT_MS = 250
+EVENTS_SHOWN = 30
+FORMAT = 1
+log = logging.getLogger("guardian")
+
+
+class Guardian:
+    """Owns the kernel's state. ``run`` returns after ``stop`` has been called (from a signal handler)."""
+
+    def __init__(self, loaded: Loaded, peers: Peers, journal: Journal, watchdog: Watchdog) -> None:
+        self._loaded, self._plan, self._site = loaded, loaded.plan, loaded.site
+        self._peers, self._journal, self._watchdog = peers, journal, watchdog
+        start_ms = now_ms()
+        self._state = boot(self._plan, start_ms)
+        self._inbox = Inbox(self._plan, self._site, blank(self._plan.signals), start_ms)
+        self._outputs: Outputs | None = None
+        self._describe = tell.describe(loaded)
+        self._reports: dict[str, wire.Report] = {}
+        self._events: deque[Event] = deque(maxlen=EVENTS_SHOWN)
+        self._counters = dict.fromkeys(
+            ("cycles", "early_cycles", "late_cycles", "skipped_cycles", "requests_busy", "foreign_samples", "lost_images",
+             "decisions_granted", "decisions_clipped", "decisions_refused", "decisions_done", "journal_refused",
+             "watchdog_fed", "watchdog_withheld", "peers_refused"), 0,
+        )  # fmt: skip
+        self._shown_ms = self._wake_ms = start_ms
+        self._stopping = False
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def run(self) -> None:
+        """Scan until stopped."""
+        cycle_ms = self._site.cycle_ms
+        deadline = now_ms()
+        started = deadline - cycle_ms
+        gc.collect()
+        gc.freeze()
+        while not self._stopping:
+            self._gather(deadline, started)
+            started = now_ms()
+            early = started < deadline
+            self._counters["early_cycles"] += early
+            timely = early or started - deadline < cycle_ms
+            if not early:
+                deadline = self._next(deadline, started)
+            self._cycle(started, timely)
+        log.info("stopped after %d cycles", self._counters["cycles"])
+
+    def _next(self, deadline: int, started: int) -> int:
+        """The deadline after this one; those that have already passed are skipped and counted."""
+        cycle_ms = self._site.cycle_ms
+        behind = (started - deadline) // cycle_ms
+        if behind:
+            self._counters["late_cycles"] += 1
+            self._counters["skipped_cycles"] += behind
+        return deadline + (behind + 1) * cycle_ms
+
+    # ---- what comes in ---------------------------------------------------------------------------------------------
+    def _gather(self, deadline: int, started: int) -> None:
+        """Receive until the deadline, or until an early cycle is due."""
+        while not self._stopping:
+            due = min(deadline, started + GAP_MIN_MS) if self._inbox.early else deadline
+            left_ms = due - now_ms()
+            for peer, word in self._peers.receive(left_ms / 1000):
+                self._hear(peer, word)
+            if left_ms <= 0:
+                return
+
+    def _hear(self, peer: Peer, word: wire.Word) -> None:
+        match word:
+            case wire.Samples():
+                self._inbox.take_samples(peer.name, word, now_ms())
+            case wire.Report():
+                self._reports[peer.name] = word
+            case wire.Ask():
+                if not self._inbox.take_ask(peer, word, now_ms()):
+                    self._counters["requests_busy"] += 1
+                    self._refuse(peer, word.seq, "guardian.busy", "too many requests in one cycle; try again")
+            case wire.Hello():
+                if word.role is not wire.Role.BUS:
+                    peer.send(self._describe)
+            case _:
+                raise TypeError(f"a {type(word).__name__} should not have passed the door")
+
+    def _refuse(self, peer: Peer, seq: int, rule: str, text: str) -> None:
+        decision = Decision(seq, Verdict.REFUSED, -1, None, (Clause(rule, "refuses", text),), None)
+        peer.send(tell.answer(self._plan, decision, now_ms()))
+
+    # ---- one cycle -------------------------------------------------------------------------------------------------
+    def _cycle(self, at_ms: int, timely: bool) -> None:
+        inbox = self._inbox
+        if self._journal.failing:
+            self._turn_away()
+        result = step(self._plan, self._state, inbox.image, tuple(r for _, r in inbox.requests), at_ms)
+        mode_changed = result.state.house.state != self._state.house.state
+        self._write_down(result, at_ms)
+        self._state, self._outputs, self._wake_ms = result.state, result.outputs, result.wake_ms
+        self._say(result, at_ms)
+        for (peer, _), decision in zip(inbox.requests, result.decisions, strict=True):
+            self._counters[f"decisions_{decision.verdict.value}"] += 1
+            peer.send(tell.answer(self._plan, decision, at_ms))
+        inbox.clear()
+        self._counters["cycles"] += 1
+        self._watchdog.cycle(timely)
+        if self._counters["cycles"] == 1:
+            self._watchdog.ready()
+            log.info("first cycle complete; %s", "this house only observes" if self._plan.observe else "in control")
+        if mode_changed or at_ms - self._shown_ms >= SNAPSHOT_MS:
+            self._show(at_ms)
+
+    def _turn_away(self) -> None:
+        """What cannot be recorded must not widen anything; stops and releases pass all the same."""
+        kept = []
+        for peer, request in self._inbox.requests:
+            if request.verb in (Verb.SET, Verb.RENEW):
+                self._refuse(peer, request.seq, "journal.failing", "the journal cannot be written; free the disk first")
+            else:
+                kept.append((peer, request))
+        self._inbox.requests = kept
+
+    def _write_down(self, result: Result, at_ms: int) -> None:
+        """Hand this cycle to the journal if it had input or did something; quiet cycles follow from the others."""
+        for event in result.events:
+            self._events.append(event)
+            if event.kind in (EventKind.HOUSE, EventKind.TRIP, EventKind.CLEARED, EventKind.DECISION):
+                log.info("%s %s: %s", event.kind.value, event.subject, event.text)
+        if self._journal.wants_head or self._state.cycle == 0:
+            self._journal.accept(self._head(at_ms))
+        inbox = self._inbox
+        if inbox.samples or inbox.requests or result.events or at_ms >= self._wake_ms:
+            said = enumerate(result.outputs.values)
+            before = self._outputs.values if self._outputs else (None,) * len(result.outputs.values)
+            changed = [(i, value) for i, value in said if value != before[i]]
+            requests = [request for _, request in inbox.requests]
+            record = Record(
+                self._state.cycle,
+                at_ms,
+                list(inbox.samples),
+                list(requests),
+                list(result.events),
+                list(result.decisions),
+                changed,
+            )
+            if not self._journal.accept(record):
+                self._counters["journal_refused"] += 1
+
+    def _head(self, at_ms: int) -> Head:
+        wall = datetime.now(UTC).isoformat(timespec="seconds")
+        return Head(
+            FORMAT,
+            self._site.name,
+            self._site.digest,
+            self._plan.observe,
+            wall,
+            self._state.cycle,
+            at_ms,
+            self._inbox.image,
+            self._state,
+        )
+
+    # ---- what goes out ---------------------------------------------------------------------------------------------
+    def _say(self, result: Result, at_ms: int) -> None:
+        """Each bus its own complete image; a bus in observe gets none, and has no write path either."""
+        valid_until_ms = at_ms + VALID_CYCLES * self._site.cycle_ms
+        peers = {peer.name: peer for peer in self._peers.of(wire.Role.BUS)}
+        for bus in self._site.buses:
+            peer = peers.get(bus.name)
+            places = [p.index for device in bus.devices if not device.observe for p in device.outputs]
+            if peer is None or bus.observe or not places:
+                continue
+            values = tuple((i, value) for i in places if (value := result.outputs.values[i]) is not None)
+            if not peer.send(wire.Image(result.state.cycle, valid_until_ms, values)):
+                self._counters["lost_images"] += 1
+
+    def _show(self, at_ms: int) -> None:
+        """A snapshot for the gateway and the views; nobody there, nothing to do."""
+        self._shown_ms = at_ms
+        listeners = [*self._peers.of(wire.Role.GATEWAY), *self._peers.of(wire.Role.VIEW)]
+        if not listeners or self._outputs is None:
+            return
+        self._counters["foreign_samples"] = self._inbox.foreign
+        self._counters["watchdog_fed"], self._counters["watchdog_withheld"] = (
+            self._watchdog.fed,
+            self._watchdog.withheld,
+        )
+        self._counters["peers_refused"] = self._peers.refused
+        shown = tell.snapshot(
+            self._plan, self._state, self._inbox.image, self._outputs, self._buses(), self._events, self._counters
+        )
+        for peer in listeners:
+            peer.send(shown)
+
+    def _buses(self) -> tuple[wire.BusInfo, ...]:
+        connected = {peer.name for peer in self._peers.of(wire.Role.BUS)}
+        infos = []
+        for bus in self._site.buses:
+            report = self._reports.get(bus.name)
+            link, detail = (report.link, report.detail) if report else ("unknown", "")
+            infos.append(wire.BusInfo(bus.name, bus.name in connected, link, detail, report.counters if report else ()))
+        return tuple(infos)

@@ -1,0 +1,144 @@
+"""The kernel's state in the words that the gateway and the views understand. Reads only; nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from supervisor import wire
+from supervisor.kernel.event import Event
+from supervisor.kernel.lease import Clause, Decision, Lease
+from supervisor.kernel.outputs import Outputs
+from supervisor.kernel.plan import MODES, Plan
+from supervisor.kernel.question import NO, Image
+from supervisor.kernel.signal import Quality, Reading
+from supervisor.kernel.state import State, TargetState
+from supervisor.loader import Loaded
+from supervisor.loader.quantity import shown
+from supervisor.site import OutputPlace
+
+
+def describe(loaded: Loaded) -> wire.Describe:
+    """Everything that exists, said once to each peer."""
+    plan, site = loaded.plan, loaded.site
+    silence = {
+        place.index: _silence(place, device.silence_image)
+        for bus in site.buses
+        for device in bus.devices
+        for place in device.outputs
+    }
+    machines = [wire.MachineInfo(d.id, d.table.name, d.table.states) for d in plan.devices]
+    machines += [
+        wire.MachineInfo(t.id, plan.contactor.name, plan.contactor.states) for t in plan.targets if t.contactor
+    ]
+    machines += [wire.MachineInfo(i.name, plan.orchestrator.name, plan.orchestrator.states) for i in plan.identities]
+    rules = [
+        (rule.id, rule.why)
+        for rows in (plan.rules, plan.caps, plan.circuits, plan.mode_rules, plan.permissions, plan.programs)
+        for rule in rows
+    ]
+    return wire.Describe(
+        site=site.name,
+        digest=site.digest,
+        observe=site.observe,
+        simulated=any(bus.simulated for bus in site.buses),
+        cycle_ms=site.cycle_ms,
+        signals=tuple(wire.SignalInfo(s.id, s.unit.value, s.max_age_ms) for s in plan.signals),
+        targets=tuple(
+            wire.TargetInfo(
+                t.id, t.unit.value, t.lo, t.hi, t.safe, t.step, t.bands, t.contactor is not None, silence.get(i, "")
+            )
+            for i, t in enumerate(plan.targets)
+        ),
+        machines=tuple(machines),
+        identities=tuple(wire.IdentityInfo(i.name, i.role, loaded.tokens.get(i.name, "")) for i in plan.identities),
+        rules=tuple(rules),
+    )
+
+
+def _silence(place: OutputPlace, image: object) -> str:
+    spec = place.spec
+    after = f" after {shown_ms(spec.silence.after_ms)}" if spec.silence.after_ms is not None else ""
+    written = f"; the bus process writes {shown(image[spec.name], spec.unit)}" if isinstance(image, dict) else ""
+    return f"{spec.silence.kind.value}{after}{written}"
+
+
+def shown_ms(ms: int) -> str:
+    return f"{ms / 1000:g} s"
+
+
+def snapshot(
+    plan: Plan,
+    state: State,
+    image: Image,
+    outputs: Outputs,
+    buses: tuple[wire.BusInfo, ...],
+    events: Iterable[Event],
+    counters: dict[str, int],
+) -> wire.Snapshot:
+    """The house as it is after this cycle."""
+    now_ms = state.now_ms
+    ages = plan.signals
+    machines = [wire.MachineState(m.state, now_ms - m.since_ms) for m in state.devices]
+    machines += [wire.MachineState(t.machine.state, now_ms - t.machine.since_ms) for t in state.targets if t.machine]
+    machines += [wire.MachineState(o.machine.state, now_ms - o.machine.since_ms) for o in state.orchestrators]
+    return wire.Snapshot(
+        at_ms=now_ms,
+        cycle=state.cycle,
+        mode=MODES[state.house.state],
+        mode_for_ms=now_ms - state.house.since_ms,
+        readings=tuple(_seen(reading, signal.max_age_ms, now_ms) for reading, signal in zip(image, ages, strict=True)),
+        targets=tuple(_target(plan, i, state.targets[i], outputs, now_ms) for i in range(len(plan.targets))),
+        machines=tuple(machines),
+        trips=tuple(
+            wire.TripInfo(
+                rule.id, trip.cause.name.lower(), rule.latch.value if trip.latched else "", now_ms - trip.cause_ms
+            )
+            for rule, trip in zip(plan.rules, state.trips, strict=True)
+            if trip.cause is not NO
+        ),
+        buses=buses,
+        events=tuple(wire.Event(e.at_ms, e.kind.value, e.subject, e.text[: wire.TEXT_MAX]) for e in events),
+        counters=tuple(counters.items()),
+    )
+
+
+def _seen(reading: Reading, max_age_ms: int, now_ms: int) -> wire.Seen:
+    if reading.quality is Quality.MISSING:
+        return wire.Seen(None, None, reading.quality)
+    age_ms = now_ms - reading.at_ms
+    quality = max(reading.quality, Quality.STALE) if age_ms > max_age_ms else reading.quality
+    return wire.Seen(reading.value, age_ms, quality)
+
+
+def _target(plan: Plan, position: int, state: TargetState, outputs: Outputs, now_ms: int) -> wire.TargetState:
+    span = outputs.envelopes[position]
+    return wire.TargetState(
+        output=state.output,
+        wanted_by=outputs.wanted_by[position],
+        lo=span.lo,
+        hi=span.hi,
+        lo_by=span.lo_by,
+        hi_by=span.hi_by,
+        empty_by=span.empty_by,
+        lease=lease(plan, position, state.lease, now_ms),
+    )
+
+
+def lease(plan: Plan, position: int, held: Lease | None, now_ms: int) -> wire.LeaseInfo | None:
+    if held is None:
+        return None
+    holder = plan.identities[held.holder].name
+    left_ms = max(held.expires_ms - now_ms, 0)
+    return wire.LeaseInfo(plan.targets[position].id, holder, held.kind.value, held.value, left_ms, held.request_id)
+
+
+def answer(plan: Plan, decision: Decision, now_ms: int) -> wire.Answer:
+    """A decision for the gateway."""
+    held = lease(plan, decision.target, decision.lease, now_ms) if decision.lease is not None else None
+    return wire.Answer(
+        decision.seq, decision.verdict.value, decision.value, tuple(clause(c) for c in decision.clauses), held
+    )
+
+
+def clause(said: Clause) -> wire.Clause:
+    return wire.Clause(said.rule, said.effect, said.text[: wire.TEXT_MAX], said.saw)

@@ -1,0 +1,109 @@
+"""Arbitration: for every actuator a span starts at its rating, and each voice in a fixed order may only narrow it.
+
+The order: trips, then what the device itself allows, then circuits, then the house mode. What is left is the
+envelope, and it is published. Inside it the lease speaks, and where there is none, the program.
+The order decides only who is named: a span is the same whichever voice came first.
+
+Amounts are in the target's unit (mA, mW, or 0/1 for a coil); times in ms.
+"""
+
+from __future__ import annotations
+
+from supervisor.kernel.plan import Circuit, Feed, Phase, Plan, Source
+from supervisor.kernel.question import UNKNOWN, Image
+from supervisor.kernel.signal import Quality
+from supervisor.kernel.span import Span
+from supervisor.kernel.state import TargetState
+from supervisor.kernel.trip import Trip, narrowings
+
+Outputs = list[int | None]
+
+
+def rated(plan: Plan) -> list[Span]:
+    """Each target's span before anybody has spoken."""
+    return [Span(target.lo, target.hi, "rating", "rating") for target in plan.targets]
+
+
+def envelopes(
+    plan: Plan, image: Image, trips: tuple[Trip, ...], before: tuple[TargetState, ...], mode: int, now_ms: int
+) -> list[Span]:
+    """What each target may be told this cycle, and who says so."""
+    spans = rated(plan)
+    _narrow_by_trips(plan, spans, trips, before)
+    for cap in plan.caps:
+        known = read(cap.source, image, now_ms)
+        spans[cap.target] = spans[cap.target].narrow(None, cap.blind if known is None else known, cap.id)
+    for circuit in plan.circuits:
+        _narrow_by_circuit(circuit, spans, image, before, now_ms)
+    for rule in plan.mode_rules:
+        if mode in rule.modes:
+            spans[rule.target] = spans[rule.target].narrow(rule.lo, rule.hi, rule.id)
+    return spans
+
+
+def read(source: Source, image: Image, now_ms: int) -> int | None:
+    """A value that may be relied on to permit something: good and young enough; None otherwise."""
+    reading = image[source.signal]
+    if reading.quality is not Quality.GOOD or now_ms - reading.at_ms > source.max_age_ms:
+        return None
+    return reading.value
+
+
+def _narrow_by_trips(plan: Plan, spans: list[Span], trips: tuple[Trip, ...], before: tuple[TargetState, ...]) -> None:
+    for rule, trip in zip(plan.rules, trips, strict=True):
+        for action in narrowings(rule, trip):
+            target = plan.targets[action.target]
+            if trip.cause is UNKNOWN and target.contactor and before[action.target].output == 1:
+                continue  # not knowing inhibits closing; it never opens what carries current
+            spans[action.target] = spans[action.target].narrow(action.lo, action.hi, rule.id)
+
+
+def _narrow_by_circuit(
+    circuit: Circuit, spans: list[Span], image: Image, before: tuple[TargetState, ...], now_ms: int
+) -> None:
+    for feed in circuit.feeds:
+        room = headroom(circuit, feed, image, before, now_ms)
+        spans[feed.target] = spans[feed.target].narrow(None, max(room, 0), circuit.id)
+
+
+def headroom(circuit: Circuit, feed: Feed, image: Image, before: tuple[TargetState, ...], now_ms: int) -> int:
+    """What ``feed`` may draw on each of its phases (mA) so that no conductor of the circuit exceeds its fuse.
+
+    What other feeds have been promised but do not draw yet is counted as drawn, so two chargers never share one gap.
+    A phase whose meter says nothing is counted as full; then only ``blind`` is left.
+    """
+    rooms = [_phase_room(circuit, feed, position, image, before, now_ms) for position in range(len(circuit.phases))]
+    known = [room for room in rooms if room is not None]
+    return min(known) if len(known) == len(rooms) else min([circuit.blind, *known])
+
+
+def _phase_room(
+    circuit: Circuit, feed: Feed, position: int, image: Image, before: tuple[TargetState, ...], now_ms: int
+) -> int | None:
+    flow = measured(circuit.phases[position], image, now_ms)
+    if flow is None:
+        return None
+    own = drawn(feed, position, image, now_ms)
+    promised = sum(
+        max((before[other.target].output or 0) - drawn(other, position, image, now_ms), 0)
+        for other in circuit.feeds
+        if other.target != feed.target
+    )
+    return circuit.fuse - circuit.margin - flow + own - promised
+
+
+def measured(phase: Phase, image: Image, now_ms: int) -> int | None:
+    """The current of a conductor (mA), import positive; None when it is not known."""
+    current = read(phase.current, image, now_ms)
+    if current is None or phase.power is None:
+        return current
+    power = read(phase.power, image, now_ms)
+    if power is None:
+        return None
+    return -current if power < 0 else current
+
+
+def drawn(feed: Feed, position: int, image: Image, now_ms: int) -> int:
+    """What a feed is known to draw on a phase (mA); what is not known counts as nothing, which leaves less room."""
+    source = feed.own[position]
+    return (read(source, image, now_ms) or 0) if source else 0

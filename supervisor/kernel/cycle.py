@@ -1,0 +1,58 @@
+"""One scan cycle, in order: the table of contents of the product.
+
+``step`` is a function: the same plan, state, image, inbox and time give the same result, to the byte. It reads no
+clock, opens nothing and keeps nothing. ``wake_ms`` says when something next changes by time alone; cycles before that
+(with the same image and an empty inbox) would change nothing, so they may be skipped.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from supervisor.kernel import arbitration, facts, machine, requests, trip
+from supervisor.kernel.event import Event
+from supervisor.kernel.lease import Decision, Request
+from supervisor.kernel.outputs import Outputs
+from supervisor.kernel.plan import Plan
+from supervisor.kernel.question import Image
+from supervisor.kernel.sequence import drive
+from supervisor.kernel.state import State
+from supervisor.kernel.tell import changes
+from supervisor.kernel.wake import next_wake
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True):
+    """What a cycle leaves behind: ``decisions`` answers the inbox one to one."""
+
+    state: State
+    outputs: Outputs
+    events: tuple[Event, ...]
+    decisions: tuple[Decision, ...]
+    wake_ms: int
+
+
+def step(plan: Plan, state: State, image: Image, inbox: tuple[Request, ...], now_ms: int) -> Result:
+    """One cycle at ``now_ms`` (monotonic ms, never before the state's own)."""
+    orchestrators = tuple(
+        msgspec.structs.replace(
+            o,
+            machine=machine.advance(plan.orchestrator, o.machine, facts.of_orchestrator(plan, i, o, now_ms), now_ms)[0],
+        )
+        for i, o in zip(plan.identities, requests.hear(plan, state.orchestrators, inbox, now_ms), strict=True)
+    )
+    devices = tuple(
+        machine.advance(device.table, at, facts.of_device(device, image, now_ms), now_ms)[0]
+        for device, at in zip(plan.devices, state.devices, strict=True)
+    )
+    word = facts.of_house(plan, state.house, image, state.trips, orchestrators, state.targets, now_ms)
+    house, _ = machine.advance(plan.house, state.house, word, now_ms)
+    trips = tuple(
+        trip.advance(rule, at, rule.question.ask(image, now_ms), False, now_ms)
+        for rule, at in zip(plan.rules, state.trips, strict=True)
+    )
+    spans = arbitration.envelopes(plan, image, trips, state.targets, house.state, now_ms)
+    judged = requests.work(plan, state.targets, orchestrators, spans, inbox, house.state, now_ms)
+    targets, outputs = drive(plan, judged.targets, spans, image, house.state, now_ms)
+    after = State(now_ms, state.cycle + 1, house, devices, trips, targets, judged.orchestrators)
+    events = (*changes(plan, state, after, now_ms), *judged.events)
+    return Result(after, outputs, events, judged.decisions, next_wake(plan, state, after, image, now_ms))

@@ -1,0 +1,180 @@
+"""The compiled house: everything that was declared, numbered, checked and frozen at load.
+
+The loader builds one plan from the site and policy documents; the cycle reads it and nothing writes it. Whatever is
+named here by index (signal, target, device, identity) keeps its number for the life of the plan.
+All amounts are integers in the unit of the signal or target; all times are ms.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from supervisor.kernel.lease import Kind
+from supervisor.kernel.machine import Table
+from supervisor.kernel.question import Question
+from supervisor.kernel.signal import Signal, Unit
+from supervisor.kernel.span import Bands
+from supervisor.kernel.trip import Rule
+
+MODES = ("starting", "observe", "normal", "degraded", "orchestrator_lost", "fault", "maintenance")
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """A signal to be read with its maximum age."""
+
+    signal: int
+    max_age_ms: int
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A device and its machine. ``facts``: (bit in its table's word, question). ``seen``: its core signals are fresh."""
+
+    id: str
+    table: Table
+    facts: tuple[tuple[int, Question], ...]
+    seen: Question
+    optional: bool = False
+
+
+class Contactor(msgspec.Struct, frozen=True):
+    """What a coil's target needs besides: proofs of the main contact, and the times of its machine.
+
+    ``gone``: has it been out of sight for as long as it takes to drop its coils by itself?
+    ``zero_flow``: proves that nothing flows through it; None where it is declared to be rated for breaking its load.
+    ``timeouts``: per state of the contactor table, None where the state does not wait.
+    """
+
+    shown_open: Question
+    shown_closed: Question
+    seen: Question
+    gone: Question
+    zero_flow: Question | None
+    timeouts: tuple[int | None, ...]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An actuator. ``bands``: what it cannot do; ``step``: its smallest difference; ``ramp``: units per second when
+    relaxing, None for at once; ``hold_ms``: how long a relaxation waits after a rule has tightened."""
+
+    id: str
+    unit: Unit
+    lo: int
+    hi: int
+    safe: int
+    step: int
+    bands: Bands
+    hold_ms: int
+    ramp: int | None
+    readback: Source | None
+    readback_ms: int
+    contactor: Contactor | None
+    observe: bool = False
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """A limit that a device itself tells: ``target`` at most the signal's value, ``blind`` when it is not known."""
+
+    id: str
+    why: str
+    target: int
+    source: Source
+    blind: int
+
+
+class Phase(msgspec.Struct, frozen=True, gc=False):
+    """The measured current of one conductor, and the power whose sign tells its direction (None: always import)."""
+
+    current: Source
+    power: Source | None
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """A target that draws from a circuit; ``own`` is its own measured current on each phase of the circuit."""
+
+    target: int
+    own: tuple[Source | None, ...]
+
+
+class Circuit(msgspec.Struct, frozen=True):
+    """A fuse and what hangs on it. ``margin`` covers the skew between meters; ``blind``: what each feed may still take
+    while the circuit's meter says nothing. Currents in mA."""
+
+    id: str
+    why: str
+    fuse: int
+    margin: int
+    blind: int
+    phases: tuple[Phase, ...]
+    feeds: tuple[Feed, ...]
+
+
+class ModeRule(msgspec.Struct, frozen=True):
+    """While the house is in one of ``modes``, keep ``target`` within ``lo``..``hi``."""
+
+    id: str
+    why: str
+    modes: frozenset[int]
+    target: int
+    lo: int | None
+    hi: int | None
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """Who may ask for what. Default is refusal, so what no permission names cannot be asked."""
+
+    id: str
+    why: str
+    identities: frozenset[int]
+    target: int
+    lo: int
+    hi: int
+    modes: frozenset[int]
+    kinds: frozenset[Kind]
+    max_ms: int
+
+
+class Program(msgspec.Struct, frozen=True):
+    """What ``target`` does in ``modes`` when nobody holds a lease on it."""
+
+    id: str
+    why: str
+    target: int
+    modes: frozenset[int]
+    value: int
+
+
+class Identity(msgspec.Struct, frozen=True, gc=False):
+    """An orchestrator. ``expected``: its loss is the mode orchestrator_lost. A higher ``priority`` takes a lease over."""
+
+    name: str
+    role: str
+    priority: int
+    expected: bool
+    late_ms: int
+    lost_ms: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The whole house."""
+
+    site: str
+    digest: str
+    cycle_ms: int
+    grace_ms: int
+    observe: bool
+    signals: tuple[Signal, ...]
+    devices: tuple[Device, ...]
+    targets: tuple[Target, ...]
+    rules: tuple[Rule, ...]
+    caps: tuple[Cap, ...]
+    circuits: tuple[Circuit, ...]
+    mode_rules: tuple[ModeRule, ...]
+    permissions: tuple[Permission, ...]
+    programs: tuple[Program, ...]
+    identities: tuple[Identity, ...]
+    house: Table
+    contactor: Table
+    orchestrator: Table
+    coils: tuple[int | None, ...]  # per contactor state: what the coil is told, None for "say nothing yet"
+    ages: tuple[Source, ...]  # every age that any question or source asks about
+    watched: tuple[tuple[Question, ...], ...]  # per signal: questions whose change of answer makes a cycle come early

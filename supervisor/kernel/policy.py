@@ -1,0 +1,136 @@
+"""Judging requests: granted, clipped (only towards safe) or refused, each with the clauses that decided.
+
+Rules
+* Default is refusal: what no permission names cannot be asked. What cannot be evaluated refuses.
+* Stop and release always pass for an identity that exists; they are weighed against nothing.
+* A clip goes only towards safe. A value that ends at safe because nothing else is left is refused, with the reason.
+* The same request id again gets the same answer and changes nothing.
+
+This file never applies anything: it returns a decision, and for a grant the lease that would follow.
+"""
+
+from __future__ import annotations
+
+from supervisor.kernel.lease import Clause, Decision, Kind, Lease, Request, Verb, Verdict
+from supervisor.kernel.plan import MODES, Permission, Plan
+from supervisor.kernel.span import Span, clip
+from supervisor.kernel.state import TargetState
+
+REQUEST_AGE_MAX_MS = 1_000  # a wish older than this was held up somewhere and may no longer be meant
+DURATION_DEFAULT_MS = {Kind.LIVE: 30_000, Kind.SETTING: 4 * 3_600_000}
+
+
+class Refusal(Exception):
+    """Raised inside this file only; carries the one clause that refuses."""
+
+    def __init__(self, rule: str, text: str) -> None:
+        super().__init__(text)
+        self.clause = Clause(rule, "refuses", text)
+
+
+def judge(
+    plan: Plan, request: Request, span: Span, state: TargetState, position: int, holder: int, mode: int, now_ms: int
+) -> Decision:
+    """The decision on a SET or RENEW for target ``position`` by identity ``holder``."""
+    clauses: list[Clause] = []
+    try:
+        kind, asked, duration_ms = _read(plan, request, state, position, holder, now_ms)
+        permission = _permitted(plan, position, holder, kind, mode, now_ms)
+        clauses.append(Clause(plan.permissions[permission].id, "permits", plan.permissions[permission].why))
+        _place(plan, state, holder, now_ms)
+        value = _fit(plan, position, permission, span, asked, clauses)
+    except Refusal as refusal:
+        return Decision(request.seq, Verdict.REFUSED, position, None, (*clauses, refusal.clause), None)
+    duration_ms = min(duration_ms, plan.permissions[permission].max_ms)
+    lease = Lease(holder, permission, kind, asked, value, now_ms, now_ms + duration_ms, request.request_id)
+    verdict = Verdict.GRANTED if value == asked else Verdict.CLIPPED
+    return Decision(request.seq, verdict, position, value, tuple(clauses), lease)
+
+
+def _read(
+    plan: Plan, request: Request, state: TargetState, position: int, holder: int, now_ms: int
+) -> tuple[Kind, int, int]:
+    """Kind, value and duration of a request, taken literally or refused."""
+    if not 0 <= now_ms - request.received_ms <= REQUEST_AGE_MAX_MS:
+        raise Refusal("request.age", f"the request is older than {REQUEST_AGE_MAX_MS} ms; send it again")
+    if request.verb is Verb.RENEW:
+        lease = state.lease
+        if lease is None or lease.holder != holder:
+            raise Refusal("lease.none", "there is no lease of yours on this target to renew; set a value instead")
+        return lease.kind, lease.asked, request.duration_ms or lease.expires_ms - lease.granted_ms
+    target = plan.targets[position]
+    if request.unit != target.unit.value:
+        raise Refusal("request.unit", f"{target.id} is set in {target.unit.value}, not in {request.unit or 'nothing'}")
+    if request.kind not in (Kind.LIVE, Kind.SETTING):
+        raise Refusal("request.kind", f"a lease is 'live' or 'setting', not {request.kind!r}")
+    if request.value is None or not -(2**53) < request.value < 2**53:
+        raise Refusal("request.value", "the value is missing or is no number")
+    if request.duration_ms is not None and request.duration_ms <= 0:
+        raise Refusal("request.duration", "a duration is a positive number")
+    kind = Kind(request.kind)
+    return kind, request.value, request.duration_ms or DURATION_DEFAULT_MS[kind]
+
+
+def _permitted(plan: Plan, position: int, holder: int, kind: Kind, mode: int, now_ms: int) -> int:  # noqa: ARG001  schedules come
+    """The first permission that covers this; refused when there is none, with the nearest miss as the reason."""
+    miss = "no permission names you for this target"
+    for index, permission in enumerate(plan.permissions):
+        if permission.target != position or holder not in permission.identities:
+            continue
+        if not _in_mode(permission, plan, mode):
+            miss = f"{permission.id} does not apply while the house is in mode {MODES[mode]}"
+        elif kind not in permission.kinds:
+            miss = f"{permission.id} does not cover leases of kind {kind.value}"
+        else:
+            return index
+    raise Refusal("permission.none", miss)
+
+
+def _in_mode(permission: Permission, plan: Plan, mode: int) -> bool:
+    """In observe a permission counts as in normal: the answer is what would have been."""
+    return (MODES.index("normal") if plan.observe else mode) in permission.modes
+
+
+def still_permitted(plan: Plan, lease: Lease, mode: int) -> bool:
+    """Does the permission behind a running lease still hold in this mode?"""
+    return _in_mode(plan.permissions[lease.permission], plan, mode)
+
+
+def _place(plan: Plan, state: TargetState, holder: int, now_ms: int) -> None:
+    """One holder per target: another one yields only to a higher priority."""
+    lease = state.lease
+    if lease is None or lease.holder == holder:
+        return
+    other, asker = plan.identities[lease.holder], plan.identities[holder]
+    if asker.priority <= other.priority:
+        left_s = max(lease.expires_ms - now_ms, 0) / 1000
+        raise Refusal("lease.held", f"{other.name} holds this target for another {left_s:.0f} s")
+
+
+def _fit(plan: Plan, position: int, permission: int, span: Span, asked: int, clauses: list[Clause]) -> int:
+    """The value inside the permission's band and the envelope; each clip adds the clause that made it."""
+    target, band = plan.targets[position], plan.permissions[permission]
+    allowed = span.narrow(band.lo, band.hi, band.id)
+    value = clip(asked, allowed, target.safe, target.bands)
+    if value == asked:
+        return value
+    rule = allowed.empty_by or _binding(asked, allowed)
+    reason = f"{rule} leaves {allowed.lo}..{allowed.hi} {target.unit.value}"
+    if asked not in range(target.lo, target.hi + 1) or rule in ("rating",):
+        reason = f"{target.id} can do {target.lo}..{target.hi} {target.unit.value}" + _bands(target.bands)
+    if value == target.safe:
+        raise Refusal(rule, f"{reason}: nothing of {asked} is left but the safe value {target.safe}")
+    clauses.append(Clause(rule, "clips", f"{reason}: {asked} becomes {value}"))
+    return value
+
+
+def _binding(asked: int, allowed: Span) -> str:
+    if asked > allowed.hi:
+        return allowed.hi_by
+    if asked < allowed.lo:
+        return allowed.lo_by
+    return "rating"
+
+
+def _bands(bands: tuple[tuple[int, int], ...]) -> str:
+    return "".join(f", but nothing between {low} and {high}" for low, high in bands)

@@ -1,0 +1,146 @@
+"""Trips: limit and interlock rows, their buckets, and what acts.
+
+Theory of operation
+* A row asks its question every cycle. YES fills its bucket, NO drains it ``drain`` times more slowly, so a fault
+  that flickers still trips. A full bucket under YES acts and, where the row says so, latches.
+* UNKNOWN acts after the row's grace as well, because unknown is the strict side; but it never latches (unless the
+  row says ``latch_unknown``), and a bucket that YES has begun to fill goes on filling under UNKNOWN, so losing the
+  sensor never delays a trip.
+* An action ends when the answer has been NO for ``clear_ms``, and a latched one only by a reset besides.
+* Levels are kept as (level, since when), in ms times ``drain``, never in cycles: skipping quiet cycles changes nothing.
+
+This file must never know a device, a volt or a reason: rows are data.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from supervisor.kernel.question import NO, UNKNOWN, YES, Answer, Question
+
+
+class Latch(StrEnum):
+    """What keeps an action after its cause has gone, and who may end it."""
+
+    NONE = "none"
+    NUISANCE = "nuisance"  # acknowledged, also remotely with a signature
+    DANGER = "danger"  # reset locally only
+
+
+class Severity(IntEnum):
+    """What a row means for the house; the worst wins."""
+
+    NONE = 0
+    DEGRADED = 1
+    FAULT = 2
+
+
+class Narrowing(msgspec.Struct, frozen=True, gc=False):
+    """What an acting row does to one target: keep it within ``lo``..``hi`` (None leaves a side open)."""
+
+    target: int
+    lo: int | None
+    hi: int | None
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One row. Times in ms. ``drain``: how many times more slowly NO drains than YES fills."""
+
+    id: str
+    why: str
+    question: Question
+    hold_ms: int
+    unknown_ms: int
+    clear_ms: int
+    actions: tuple[Narrowing, ...]
+    unknown_actions: tuple[Narrowing, ...]
+    drain: int = 4
+    latch: Latch = Latch.NONE
+    latch_unknown: bool = False
+    severity: Severity = Severity.NONE
+    unknown_severity: Severity = Severity.NONE
+
+
+class Trip(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where one row stands. ``level`` at ``since_ms``, when ``answer`` was first given; ``cause`` is NO while the row
+    does not act, else the answer that made it act."""
+
+    level: int
+    answer: Answer
+    since_ms: int
+    cause: Answer
+    cause_ms: int
+    latched: bool
+
+
+def fresh(now_ms: int) -> Trip:
+    """A row before its first question: not known, and not acting yet."""
+    return Trip(0, UNKNOWN, now_ms, NO, now_ms, False)
+
+
+def level_at(rule: Rule, trip: Trip, now_ms: int) -> int:
+    """The bucket's level now; full is ``hold_ms * drain``."""
+    passed = now_ms - trip.since_ms
+    if trip.answer is YES or (trip.answer is UNKNOWN and trip.level > 0):
+        return min(trip.level + passed * rule.drain, rule.hold_ms * rule.drain)
+    if trip.answer is NO:
+        return max(trip.level - passed, 0)
+    return trip.level
+
+
+def advance(rule: Rule, trip: Trip, answer: Answer, reset: bool, now_ms: int) -> Trip:
+    """The row after this cycle's answer. ``reset``: somebody entitled to it has reset this row's latch."""
+    level, since_ms = trip.level, trip.since_ms
+    if answer is not trip.answer:
+        level, since_ms = level_at(rule, trip, now_ms), now_ms
+        trip = Trip(level, answer, since_ms, trip.cause, trip.cause_ms, trip.latched)
+    cause = _cause(rule, trip, now_ms)
+    latched = trip.latched or (
+        rule.latch is not Latch.NONE and (cause is YES or (cause is UNKNOWN and rule.latch_unknown))
+    )
+    if latched and reset and answer is NO:
+        latched, cause = False, NO
+    if latched and cause is NO:
+        cause = YES
+    if cause is trip.cause and latched == trip.latched:
+        return trip
+    return Trip(level, answer, since_ms, cause, now_ms, latched)
+
+
+def _cause(rule: Rule, trip: Trip, now_ms: int) -> Answer:
+    """Why the row acts now: YES, UNKNOWN, or NO for not at all."""
+    if trip.answer is YES and level_at(rule, trip, now_ms) >= rule.hold_ms * rule.drain:
+        return YES
+    if trip.cause is YES and not (trip.answer is NO and now_ms - trip.since_ms >= rule.clear_ms):
+        return YES
+    if trip.answer is UNKNOWN and now_ms - trip.since_ms >= rule.unknown_ms:
+        return UNKNOWN
+    if trip.cause is UNKNOWN and not (trip.answer is NO and now_ms - trip.since_ms >= rule.clear_ms):
+        return UNKNOWN
+    return NO
+
+
+def wake(rule: Rule, trip: Trip, now_ms: int) -> int | None:
+    """When this row next changes by time alone (ms); None when only a new answer can change it."""
+    if trip.answer is YES:
+        missing = rule.hold_ms * rule.drain - level_at(rule, trip, now_ms)
+        return now_ms - (-missing // rule.drain) if trip.cause is not YES else None
+    if trip.answer is UNKNOWN:
+        return trip.since_ms + rule.unknown_ms if trip.cause is NO else None
+    return trip.since_ms + rule.clear_ms if trip.cause is not NO and not trip.latched else None
+
+
+def narrowings(rule: Rule, trip: Trip) -> tuple[Narrowing, ...]:
+    """What this row does to the targets now."""
+    if trip.cause is NO:
+        return ()
+    return rule.actions if trip.cause is YES else rule.unknown_actions
+
+
+def severity(rule: Rule, trip: Trip) -> Severity:
+    """What this row means for the house now."""
+    if trip.cause is NO:
+        return Severity.NONE
+    return rule.severity if trip.cause is YES else rule.unknown_severity

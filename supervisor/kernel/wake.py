@@ -1,0 +1,64 @@
+"""When does something next change by time alone?
+
+Too early costs a cycle, too late loses one: so every time-out of the kernel is listed here, and a machine that has
+just moved, or an output on its ramp, asks for the very next cycle. Times in ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from supervisor.kernel import trip
+from supervisor.kernel.plan import MODES, Plan
+from supervisor.kernel.question import Image
+from supervisor.kernel.state import State
+
+NEVER_MS = 2**62
+
+
+def next_wake(plan: Plan, before: State, after: State, image: Image, now_ms: int) -> int:
+    """The earliest time-out after ``now_ms``; NEVER_MS when nothing but new input can change anything."""
+    if _moved(before, after):
+        return now_ms + 1
+    return min((at for at in _times(plan, after, image, now_ms) if at > now_ms), default=NEVER_MS)
+
+
+def _moved(before: State, after: State) -> bool:
+    """Has anything moved that the next cycle reads as the cycle before, or that may move again at once?"""
+    return (
+        before.house != after.house
+        or before.devices != after.devices
+        or before.trips != after.trips
+        or before.targets != after.targets
+        or before.orchestrators != after.orchestrators
+    )
+
+
+def _times(plan: Plan, state: State, image: Image, now_ms: int) -> Iterator[int]:
+    for source in plan.ages:
+        yield image[source.signal].at_ms + source.max_age_ms + 1
+    for rule, at in zip(plan.rules, state.trips, strict=True):
+        wake = trip.wake(rule, at, now_ms)
+        if wake is not None:
+            yield wake
+    if MODES[state.house.state] == "starting":
+        yield state.house.since_ms + plan.grace_ms
+    for identity, orchestrator in zip(plan.identities, state.orchestrators, strict=True):
+        if orchestrator.heard_ms is not None:
+            yield orchestrator.heard_ms + identity.late_ms
+            yield orchestrator.heard_ms + identity.lost_ms
+    yield from _target_times(plan, state, now_ms)
+
+
+def _target_times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
+    for target, at in zip(plan.targets, state.targets, strict=True):
+        if at.ramp_value is not None:
+            yield now_ms + 1
+        yield at.hold_until_ms
+        yield at.changed_ms + target.readback_ms
+        if at.lease is not None:
+            yield at.lease.expires_ms
+        if at.machine is not None and target.contactor is not None:
+            timeout = target.contactor.timeouts[at.machine.state]
+            if timeout is not None:
+                yield at.machine.since_ms + timeout

@@ -1,0 +1,295 @@
+"""The site document: buses, devices, circuits and orchestrators, turned into the shared shape and the plan's parts.
+
+Signals and targets are numbered here, once, in the order of the document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from drivers.contract import BusKind, Family, OptionSpec, OutputSpec, SignalSpec, SilenceKind
+from supervisor.kernel.plan import Circuit, Feed, Identity, Phase, Source, Target
+from supervisor.kernel.signal import Signal, Unit
+from supervisor.loader.documents import Item, nearest
+from supervisor.loader.quantity import BIT_RATES, amount, duration, rate, scaled
+from supervisor.loader.questions import Named, Names
+from supervisor.site import BusSite, DeviceSite, OutputPlace, SignalPlace
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+ROLES = ("observer", "orchestrator", "installer")
+BUS_SETTINGS = {
+    BusKind.CAN: ("interface", "channel", "bitrate"),
+    BusKind.MODBUS: ("transport", "device", "baudrate", "parity", "stopbits"),
+    BusKind.SERIAL: ("device", "baudrate", "parity", "stopbits"),
+}
+SILENCE_DEFAULT_MS = 500
+HOLD_DEFAULT_MS = 5_000
+
+
+@dataclass
+class Parts:
+    """What the site document says, numbered."""
+
+    buses: dict[str, tuple[BusKind, dict[str, int | str], bool, bool]] = field(default_factory=dict)
+    devices: list[DeviceSite] = field(default_factory=list)
+    bus_of: dict[str, str] = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
+    items: dict[str, Item] = field(default_factory=dict)
+    signals: list[Signal] = field(default_factory=list)
+    named: dict[str, Named] = field(default_factory=dict)
+    core: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    targets: list[Target] = field(default_factory=list)
+    target_names: dict[str, tuple[int, Target]] = field(default_factory=dict)
+    rated_to_break: set[str] = field(default_factory=set)
+    zero_flow: dict[str, Item] = field(default_factory=dict)
+
+    @property
+    def names(self) -> Names:
+        return Names(self.named, self.core)
+
+    def bus_sites(self) -> tuple[BusSite, ...]:
+        """The buses with their devices, in the order of the document."""
+        return tuple(
+            BusSite(
+                name, kind, settings, tuple(d for d in self.devices if self.bus_of[d.name] == name), observe, simulated
+            )
+            for name, (kind, settings, observe, simulated) in self.buses.items()
+        )
+
+
+def name_of(key: str, item: Item) -> str:
+    if not NAME.fullmatch(key):
+        raise item.error(f"'{key}' is no name; use a to z, 0 to 9 and _, starting with a letter")
+    return key
+
+
+# ---- buses ---------------------------------------------------------------------------------------------------------
+def read_bus(parts: Parts, key: str, item: Item, observe: bool, run_dir: str) -> None:
+    kind = BusKind(item.need("kind", "can, modbus or serial").one_of([kind.value for kind in BusKind]))
+    settings: dict[str, int | str] = {}
+    for setting in BUS_SETTINGS[kind]:
+        given = item.get(setting)
+        if given is not None:
+            settings[setting] = _setting(setting, given, run_dir)
+    _complete(kind, settings, item)
+    simulated = (given := item.get("simulated")) is not None and given.flag()
+    watch_only = (given := item.get("observe")) is not None and given.flag()
+    item.done()
+    parts.buses[name_of(key, item)] = (kind, settings, observe or watch_only, simulated)
+
+
+def _setting(setting: str, item: Item, run_dir: str) -> int | str:
+    if setting == "bitrate":
+        return scaled(item, BIT_RATES)
+    if setting in ("baudrate", "stopbits"):
+        return item.whole(1, 4_000_000)
+    if setting == "parity":
+        return item.one_of(("N", "E", "O"))
+    if setting == "transport":
+        return item.one_of(("tcp", "rtu"))
+    return item.text().replace("{run}", run_dir)
+
+
+def _complete(kind: BusKind, settings: dict[str, int | str], item: Item) -> None:
+    """Fill in what has one right default, and ask for what has none."""
+    if kind is BusKind.CAN:
+        settings.setdefault("bitrate", 500_000)
+        needed = ["interface", "channel"]
+    elif kind is BusKind.MODBUS and settings.get("transport") == "tcp":
+        needed = []
+    else:
+        settings.setdefault("parity", "N")
+        settings.setdefault("stopbits", 1)
+        needed = ["device", "baudrate"] if kind is BusKind.SERIAL or "transport" in settings else ["transport"]
+    for setting in needed:
+        if setting not in settings:
+            raise item.error(f"'{setting}' is missing for a {kind.value} bus")
+
+
+# ---- devices -------------------------------------------------------------------------------------------------------
+def read_device(parts: Parts, key: str, item: Item, families: Mapping[str, Family]) -> None:
+    """One device: its driver, its bus, its options, and how its targets behave."""
+    name = name_of(key, item)
+    driver = item.need("driver", "name a driver family")
+    family = families.get(driver.text())
+    if family is None:
+        raise driver.error(f"there is no driver '{driver.text()}'{nearest(driver.text(), families)}")
+    bus = item.need("bus", "name the bus it is on")
+    if bus.text() not in parts.buses:
+        raise bus.error(f"there is no bus '{bus.text()}'{nearest(bus.text(), parts.buses)}")
+    kind, _, bus_observe, _ = parts.buses[bus.text()]
+    if kind is not family.bus:
+        raise bus.error(f"{family.stem} speaks {family.bus.value}, but {bus.text()} is a {kind.value} bus")
+    options = _options(family, item.get("options"), item)
+    shape = family.shape(options)
+    observe = bus_observe or ((given := item.get("observe")) is not None and given.flag())
+    if (given := item.get("optional")) is not None and given.flag():
+        parts.optional.add(name)
+    signals = tuple(_signal(parts, name, spec) for spec in shape.signals)
+    parts.core[name] = tuple((place.index, place.spec.max_age_ms) for place in signals if place.spec.core)
+    outputs, silence, after_ms = _targets(parts, name, shape.outputs, item, observe)
+    item.done()
+    parts.bus_of[name] = bus.text()
+    parts.items[name] = item
+    parts.devices.append(DeviceSite(name, family, options, signals, outputs, silence, after_ms, observe))
+
+
+def _options(family: Family, item: Item | None, device: Item) -> dict[str, int | bool | str]:
+    options = {
+        spec.name: _option(family, spec, item.get(spec.name) if item else None, device) for spec in family.options
+    }
+    if item is not None:
+        item.fields() if not family.options else None
+        for name, given in (item.value if isinstance(item.value, dict) else {}).items():
+            if name not in options:
+                raise given.error(f"{family.stem} has no option '{name}'{nearest(name, options)}")
+    return options
+
+
+def _option(family: Family, spec: OptionSpec, item: Item | None, device: Item) -> int | bool | str:
+    if item is None:
+        if spec.default is None:
+            raise device.error(f"{family.stem} needs the option '{spec.name}': {spec.help}")
+        return spec.default
+    if spec.kind is bool:
+        return item.flag()
+    if spec.kind is int:
+        value = item.whole(-(2**31) if spec.lo is None else spec.lo, 2**31 if spec.hi is None else spec.hi)
+        return value if not spec.choices else int(item.one_of(spec.choices))
+    return item.one_of(spec.choices) if spec.choices else item.text()
+
+
+def _signal(parts: Parts, device: str, spec: SignalSpec) -> SignalPlace:
+    index = len(parts.signals)
+    signal = Signal(f"{device}.{spec.name}", spec.unit, spec.max_age_ms, spec.lo, spec.hi, spec.jump, spec.optional)
+    parts.signals.append(signal)
+    parts.named[signal.id] = Named(index, signal, spec.codes)
+    return SignalPlace(index, spec)
+
+
+def _targets(
+    parts: Parts, device: str, specs: tuple[OutputSpec, ...], item: Item, observe: bool
+) -> tuple[tuple[OutputPlace, ...], dict[str, int] | None, int]:
+    """The device's targets; its silence image where one is needed, and after how long."""
+    given = item.get("targets")
+    places: list[OutputPlace] = []
+    image: dict[str, int] = {}
+    for spec in specs:
+        settings = given.get(spec.name) if given is not None else None
+        if settings is not None and (silence := settings.get("silence")) is not None:
+            image[spec.name] = _silence(silence, spec)
+        places.append(_target(parts, device, spec, settings, observe))
+        if spec.silence.kind is not SilenceKind.REVERTS_SAFE and spec.name not in image and not observe:
+            raise (settings or item).error(
+                f"{device}.{spec.name} keeps its last order when nobody speaks to it; say what the bus process writes"
+                f" then, such as 'targets: {{{spec.name}: {{silence: {spec.safe}}}}}' with its unit"
+            )
+        if settings is not None:
+            settings.done()
+    if given is not None:
+        given.done()
+    after = item.get("silence_after")
+    after_ms = duration(after, 100, 60_000) if after is not None else SILENCE_DEFAULT_MS
+    if image:
+        image = {spec.name: image.get(spec.name, spec.safe) for spec in specs}
+    return tuple(places), image or None, after_ms
+
+
+def _silence(item: Item, spec: OutputSpec) -> int:
+    value = amount(item, spec.unit)
+    if not spec.lo <= value <= spec.hi or any(low < value < high for low, high in spec.forbidden):
+        raise item.error(f"{spec.name} cannot do {item.text()}")
+    return value
+
+
+def _target(parts: Parts, device: str, spec: OutputSpec, settings: Item | None, observe: bool) -> OutputPlace:
+    index = len(parts.targets)
+    hold = settings.get("hold") if settings else None
+    ramp = settings.get("ramp") if settings else None
+    readback = parts.named.get(f"{device}.{spec.readback}") if spec.readback else None
+    target = Target(
+        id=f"{device}.{spec.name}",
+        unit=spec.unit,
+        lo=spec.lo,
+        hi=spec.hi,
+        safe=spec.safe,
+        step=spec.step,
+        bands=tuple(sorted(spec.forbidden)),
+        hold_ms=duration(hold, 0, 3_600_000) if hold else HOLD_DEFAULT_MS,
+        ramp=rate(ramp, spec.unit) if ramp else None,
+        readback=Source(readback.index, readback.signal.max_age_ms) if readback else None,
+        readback_ms=(spec.readback_ms or 0) + spec.enforce_ms,
+        contactor=None,
+        observe=observe,
+    )
+    if settings is not None and spec.contactor and (flow := settings.get("zero_flow")) is not None:
+        parts.zero_flow[target.id] = flow
+    parts.targets.append(target)
+    parts.target_names[target.id] = (index, target)
+    return OutputPlace(index, spec)
+
+
+# ---- circuits and orchestrators ------------------------------------------------------------------------------------
+def read_circuit(parts: Parts, key: str, item: Item) -> Circuit:
+    """A fuse, the meter of its phases, and what hangs on it."""
+    reason = item.need("why", "every circuit says what it protects").text()
+    meter = item.need("meter", "name the signals: {current: [...], power: [...]}")
+    currents = [_source(parts, part, Unit.CURRENT) for part in meter.need("current", "list a current signal per phase")]
+    given = meter.get("power")
+    powers = [_source(parts, part, Unit.POWER) for part in given] if given else [None] * len(currents)
+    if len(powers) != len(currents):
+        raise meter.error(f"{len(currents)} currents need {len(currents)} powers, not {len(powers)}")
+    feeds = []
+    for name, own in (
+        item.need("feeds", "say what hangs on it: {wallbox.current: [its own currents per phase]}").fields().items()
+    ):
+        if name not in parts.target_names:
+            raise own.error(f"there is no target '{name}'{nearest(name, parts.target_names)}")
+        sources = tuple(_source(parts, part, Unit.CURRENT) if part.text() != "none" else None for part in own)
+        if len(sources) != len(currents):
+            raise own.error(f"one current per phase: {len(currents)}, not {len(sources)}")
+        feeds.append(Feed(parts.target_names[name][0], sources))
+    circuit = Circuit(
+        id=f"circuits.{name_of(key, item)}",
+        why=reason,
+        fuse=amount(item.need("fuse", "its rating per phase, such as 35 A"), Unit.CURRENT),
+        margin=amount(item.need("margin", "what is kept free for the skew between meters, such as 2 A"), Unit.CURRENT),
+        blind=amount(item.need("blind", "what each feed may take while the meter says nothing"), Unit.CURRENT),
+        phases=tuple(Phase(current, power) for current, power in zip(currents, powers, strict=True)),
+        feeds=tuple(feeds),
+    )
+    meter.done()
+    item.done()
+    return circuit
+
+
+def _source(parts: Parts, item: Item, unit: Unit) -> Source:
+    named = parts.names.find(item.text(), item)
+    if named.signal.unit is not unit:
+        raise item.error(f"{named.signal.id} is in {named.signal.unit}, not in {unit}")
+    return Source(named.index, named.signal.max_age_ms)
+
+
+def read_identity(key: str, item: Item) -> tuple[Identity, str]:
+    """An orchestrator and the SHA-256 of its token."""
+    token = item.need("token_sha256", "the SHA-256 of its token: printf %s TOKEN | sha256sum")
+    if not re.fullmatch(r"[0-9a-f]{64}", token.text()):
+        raise token.error("is not a SHA-256 in hex; make one with: printf %s TOKEN | sha256sum")
+    late, lost, expected = item.get("late"), item.get("lost"), item.get("expected")
+    priority = item.get("priority")
+    late_ms = duration(late, 1_000, 600_000) if late else 10_000
+    lost_ms = duration(lost, 1_000, 3_600_000) if lost else 30_000
+    if lost_ms <= late_ms:
+        raise item.error(f"it is lost after {lost_ms} ms but late only after {late_ms} ms; lost must be later")
+    identity = Identity(
+        name=name_of(key, item),
+        role=item.need("role", f"one of {', '.join(ROLES)}").one_of(ROLES),
+        priority=priority.whole(0, 100) if priority else 0,
+        expected=expected.flag() if expected else False,
+        late_ms=late_ms,
+        lost_ms=lost_ms,
+    )
+    item.done()
+    return identity, token.text()
