@@ -30,6 +30,17 @@ _REQUIRED: Any = object()
 _T = TypeVar("_T")
 
 
+class _NoKeyTwice(yaml.SafeLoader):
+    """YAML lets a later key replace an earlier one without a word; in a table that is a lost register."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands here twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 class _Entry:
     """One mapping of the document, with its place for errors. Every key must be taken; ``end`` refuses the rest."""
 
@@ -72,7 +83,10 @@ class _Entry:
         return choices[value]
 
     def entries(self, key: str) -> Iterator[_Entry]:
-        for position, raw in enumerate(self.take(key) or ()):
+        parts = self.take(key)
+        if not isinstance(parts, list):
+            raise TableError(f"{self.where}: {key} is not a list")
+        for position, raw in enumerate(parts):
             yield _Entry(raw, f"{self.where}: {key}[{position}]")
 
     def named(self, key: str, optional: bool = False) -> Iterator[tuple[str, _Entry]]:
@@ -96,11 +110,14 @@ def load(stem: str) -> ModbusTable:
 def parse(text: str, where: str) -> ModbusTable:
     """A table from its text. ``where`` names it in errors. Raises TableError."""
     try:
-        top = _Entry(yaml.safe_load(text), where)
+        top = _Entry(yaml.load(text, _NoKeyTwice), where)  # a safe loader: it derives from SafeLoader
     except yaml.YAMLError as error:
         raise TableError(f"{where}: not YAML: {error}") from None
     read_max = min(top.whole("max_registers", 1, READ_MAX), READ_MAX)
-    groups = {group.name: group for group in (_group(entry, read_max) for entry in top.entries("groups"))}
+    listed = [_group(entry, read_max) for entry in top.entries("groups")]
+    groups = {group.name: group for group in listed}
+    if len(groups) != len(listed):
+        raise TableError(f"{where}: two groups have the same name")
     table = ModbusTable(
         title=top.text("title"),
         high_first=top.one_of("word_order", {"high_first": True, "low_first": False}),
@@ -142,7 +159,9 @@ def _register(name: str, entry: _Entry, groups: Mapping[str, Group]) -> Register
         name, unit, lo, hi, group.max_age_ms, optional=entry.flag("optional"), core=entry.flag("core"), codes=codes
     )
     step = exactly(entry.take("factor", 1), scale, f"{entry.where}: factor")
-    absent = entry.take("absent", None)
+    absent = entry.whole("absent", *kind.whole_range) if entry.has("absent") else None
+    if codes and kind is RegisterType.FLOAT32:
+        raise TableError(f"{entry.where}: codes of a float")
     entry.end()
     return Register(spec, group, address, kind, step, absent)
 

@@ -170,32 +170,35 @@ class Hub:
         self._selector.register(sock, selectors.EVENT_READ)
 
     def _read(self, client: _Client) -> int:
-        for count in range(READ_FRAMES_PER_TURN):
+        frames = 0
+        for _ in range(READ_FRAMES_PER_TURN):
             try:
                 packet = client.sock.recv(FRAME_BYTES + 1)
             except BlockingIOError:
-                return count
+                break
             except OSError:
                 packet = b""
             if not packet:
                 self._forget(client)
-                return count
-            self._on_packet(client, packet)
-        return READ_FRAMES_PER_TURN
+                break
+            frames += self._on_packet(client, packet)
+        return frames
 
-    def _on_packet(self, sender: _Client, packet: bytes) -> None:
+    def _on_packet(self, sender: _Client, packet: bytes) -> bool:
+        """Whether the packet was a frame, which has then been spread."""
         if not sender.introduced and len(packet) <= NAME_BYTES_MAX:
             sender.name, sender.introduced = packet.decode("ascii", "replace"), True
-            return
+            return False
         try:
             frame = unpack_frame(packet)
         except ValueError:
-            return  # not a frame: no controller would have put it on the wire
+            return False  # no controller would have put it on the wire
         self._write_trace(t=self._now_ms(), sender=sender.name, id=frame.can_id, data=frame.data.hex(),
                           **{flag: True for flag in ("extended", "error", "remote") if getattr(frame, flag)})
         for client in list(self._clients.values()):
             if client is not sender:
                 self._hand_over(client, packet)
+        return True
 
     def _hand_over(self, client: _Client, packet: bytes) -> None:
         client.queue.append(packet)

@@ -98,7 +98,7 @@ class _Wiring(msgspec.Struct, frozen=True):
 
 def find(name: str) -> Path:
     """A path as it is, or the name of a house that comes with the rig."""
-    if Path(name).exists():
+    if Path(name).is_file():
         return Path(name)
     if (HOUSES / f"{name}.yaml").exists():
         return HOUSES / f"{name}.yaml"

@@ -102,6 +102,7 @@ class Launcher:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "hil.cli", *arguments, "--ready-fd", str(write_end), pass_fds=(write_end,),
+                start_new_session=True,  # Ctrl-C is ours alone: the children stop in our order
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
         finally:
             os.close(write_end)

@@ -12,6 +12,7 @@ This file must never compute a decision: what is shown was decided by the guardi
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
 import time
@@ -84,8 +85,8 @@ def _head(describe: Describe, snapshot: Snapshot) -> Text:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", expand=True, box=None, padding=(0, 1))
-    for column in columns:
-        table.add_column(column, header_style="dim", overflow="fold")
+    for column in columns:  # the first names the row, so it stays in one piece
+        table.add_column(column, header_style="dim", overflow="fold", no_wrap=column == columns[0])
     return table
 
 
@@ -132,7 +133,9 @@ def _lease(info: TargetInfo, now: TargetState) -> Text:
 def _devices(describe: Describe, snapshot: Snapshot) -> Table:
     states: dict[str, list[str]] = {}
     for machine, at in zip(describe.machines, snapshot.machines, strict=True):
-        states.setdefault(machine.id.split(".")[0], []).append(f"{machine.states[at.state]} {lasting(at.for_ms)}")
+        device, _, part = machine.id.partition(".")
+        words = f"{part} {machine.states[at.state]} {lasting(at.for_ms)}"
+        states.setdefault(device, []).append(words.lstrip())
     readings: dict[str, list[Text]] = {}
     for signal, seen in zip(describe.signals, snapshot.readings, strict=True):
         device, _, name = signal.id.partition(".")
@@ -192,10 +195,7 @@ def pictures(socket_path: str) -> Iterator[tuple[Describe, Snapshot]]:
 
 def _more(sock: socket.socket) -> bool:
     """True when something newer already waits: a slow terminal skips pictures instead of lagging behind."""
-    try:
-        return len(sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)) > 0
-    except BlockingIOError:
-        return False
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 def frames(socket_path: str) -> Iterator[tuple[Describe, Snapshot] | str]:
@@ -212,6 +212,10 @@ def frames(socket_path: str) -> Iterator[tuple[Describe, Snapshot] | str]:
 
 def watch(socket_path: str) -> int:
     """The live view until Ctrl-C, through restarts of the guardian. Returns the exit code, 0."""
+    return _follow(socket_path)
+
+
+def _follow(socket_path: str) -> int:
     try:
         if sys.stdout.isatty():
             _live(socket_path)
@@ -246,7 +250,7 @@ def _live(socket_path: str) -> None:
 def status(socket_path: str, watch: bool) -> int:
     """``powerwarden status [--watch]``. Returns the exit code: 0 shown, 1 when there is no guardian to ask."""
     if watch:
-        return _WATCH(socket_path)
+        return _follow(socket_path)
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     frame = next(frames(socket_path))
     if isinstance(frame, str):
@@ -254,6 +258,3 @@ def status(socket_path: str, watch: bool) -> int:
         return 1
     console.print(render(*frame))
     return 0
-
-
-_WATCH = watch  # status() has a parameter of that name

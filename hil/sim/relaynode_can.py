@@ -20,17 +20,15 @@ from enum import IntEnum
 import msgspec
 
 from hil.can_frame import Frame
-from hil.sim.can_table import CAN_FAULTS, broken_frame, broken_signals, check_signal, crc8_j1850, load
+from hil.sim.can_table import CAN_FAULTS, broken_frame, broken_signals, check_signal
 from hil.sim.device import NEVER_MS, CanDevice, ControlError, FaultKind, Json, Value, after
+from hil.sim.relaynode_frames import COMMAND, NODE_ID_STEP, STATUS, checksum, sealed
 
 STATUS_MS = 100
 PERMIT_EXTRA_MS = 500
-NODE_ID_STEP = 16
 COUNTER_WRAP = 15
 REJECTED_MAX = 255
 SUPPLY_MIN_V = 18.0  # of nominally 24 V: below it a coil does not hold
-TABLE = load("relaynode_can.dbc")
-COMMAND, STATUS = TABLE["RELAY_COMMAND"], TABLE["RELAY_STATUS"]
 
 
 class Drop(IntEnum):
@@ -71,22 +69,6 @@ class Contact:
     def mirror(self) -> int:
         """0 open, 1 closed, 2 moving."""
         return 2 if self.arrives_ms is not None else int(self.closed)
-
-
-def command_frame(node: int, coils: int, pulse: int, counter: int) -> Frame:
-    """A command as a commander would send it; the simulator's tests and people at a bench use it."""
-    raw = {f"Coil{index + 1}": coils >> index & 1 for index in range(8)}
-    return _sealed(COMMAND.can_id + NODE_ID_STEP * (node - 1),
-                   COMMAND.pack({**raw, "PermitPulse": pulse, "AliveCounter": counter}))
-
-
-def checksum(can_id: int, data: bytes) -> int:
-    """Over the low and the high byte of the identifier, then bytes 0 to 6."""
-    return crc8_j1850(can_id.to_bytes(2, "little") + data[:7])
-
-
-def _sealed(can_id: int, data: bytes) -> Frame:
-    return Frame(can_id, data[:7] + bytes([checksum(can_id, data)]))
 
 
 class RelayNode(CanDevice):
@@ -232,7 +214,7 @@ class RelayNode(CanDevice):
                              self.faults)
         if not self.faults.has("stuck_counter"):
             self._status_counter = (self._status_counter + 1) % COUNTER_WRAP
-        frame = _sealed(self.status_id, STATUS.pack(raw))
+        frame = sealed(self.status_id, STATUS.pack(raw))
         if self.faults.has("wrong_crc"):
             frame = Frame(frame.can_id, frame.data[:7] + bytes([frame.data[7] ^ 0x55]))
         return [broken_frame(frame, self.faults)]

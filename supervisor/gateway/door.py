@@ -123,6 +123,8 @@ def network_of(address: str) -> str:
         return "?"
     if parsed.version == 4:
         return address
+    if parsed.ipv4_mapped is not None:  # a socket that serves both families shows IPv4 callers like this
+        return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed.packed[:8] + bytes(8), 64)))
 
 

@@ -24,7 +24,7 @@ main{max-width:64rem;margin:auto;padding:.8rem;display:grid;gap:.8rem}
 section,header{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:.8rem;min-width:0}
 h1{font-size:2.3rem;line-height:1.1;margin:.1rem 0}
 h2{font-size:1rem;margin:0 0 .5rem;color:var(--soft)}
-.grid{display:grid;gap:.7rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}
+.grid{display:grid;align-items:start;gap:.7rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}
 .item{border:1px solid var(--line);border-radius:.5rem;padding:.6rem;min-width:0}
 .row{display:flex;justify-content:space-between;gap:.8rem;align-items:baseline}
 .row>*{min-width:0;overflow-wrap:anywhere}
@@ -85,7 +85,8 @@ function reading(device,[id,r]){
   return el('div','row',el('span','soft',short(id,device)),
     el('span','num '+cls,num(r.value,r.unit),late?el('span','soft',late):null))}
 function device([name,d]){
-  const state=m=>el('div','row',el('span','soft',m.kind),el('span','',words(m.state)+' '+span(m.for_s)));
+  const part=m=>m.id===name?words(m.kind).toLowerCase():short(m.id,name);
+  const state=m=>el('div','row',el('span','soft',part(m)),el('span','',words(m.state)+' '+span(m.for_s)));
   const states=d.machines.map(state);
   return el('div','item',el('div','row',el('strong','',name)),...states,...d.readings.map(r=>reading(name,r)))}
 function devices(s){

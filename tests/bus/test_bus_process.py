@@ -157,7 +157,7 @@ def test_in_observe_a_bus_tells_what_it_would_have_written(guardian: Guardian, l
         guardian.accept()
         guardian.report(lambda report: report.link == "observing")
         guardian.say({0: 16_000})
-        guardian.report(lambda report: count(report, "toy", "would_write") == 1)
+        guardian.report(lambda report: count(report, "toy", "would_write") >= 1)
         assert line.hear() == b"?\n"
         assert end(process) == 0
         assert not readable(line.far, 0)

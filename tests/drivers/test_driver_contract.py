@@ -18,6 +18,7 @@ from drivers.contract import (
     Frame,
     Heard,
     ReadRegisters,
+    RegisterTable,
     Sample,
     SignalSpec,
     SilenceKind,
@@ -200,6 +201,19 @@ def test_a_failed_read_is_a_defect_without_a_value_and_reading_goes_on(name: str
     assert all(isinstance(item, Defect) for item in heard)
     again = case.healthy(driver, 10_000)
     assert {item.name for item in again if isinstance(item, Sample)} >= set(case.expect)
+
+
+@with_case
+def test_what_comes_from_another_kind_of_wire_is_nothing(case: Case) -> None:
+    driver, bus = case.build(), case.family.bus
+    if bus is not BusKind.CAN:
+        assert list(driver.on_frame(Frame(0x351, bytes(8)), 0)) == []
+    if bus is not BusKind.SERIAL:
+        assert list(driver.on_bytes(b"P 1", 0)) == []
+    if bus is not BusKind.MODBUS:
+        assert list(driver.on_registers(ReadRegisters(1, RegisterTable.INPUT, 0, 1), [0], 0)) == []
+    if not case.safe:
+        assert list(driver.say({}, 0)) == []
 
 
 # ---- arbitrary input ----------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import drivers
 from drivers.registry import FAMILIES, UnknownDriver, family
 
 FOLDER = Path(drivers.__file__).parent
-SHARED = {"__init__", "contract", "registry", "base", "units", "can_table", "modbus_table", "modbus_load", "modbus_poll"}
+MODBUS = {"modbus_table", "modbus_load", "modbus_poll"}
+SHARED = {"__init__", "contract", "registry", "base", "units", "can_table"} | MODBUS
 FORBIDDEN = {
     "time", "datetime", "asyncio", "socket", "random", "secrets", "threading", "os", "subprocess", "select",
     "uuid", "logging", "serial", "can", "pymodbus",
@@ -65,6 +66,7 @@ def test_families_are_independent_and_know_of_the_product_only_what_a_reading_is
 
 
 def test_an_unknown_driver_is_told_what_it_may_have_meant() -> None:
+    assert family("goe_modbus") is FAMILIES["goe_modbus"]
     with pytest.raises(UnknownDriver, match=r"'pylontec_can'.*pylontech_can"):
         family("pylontec_can")
     with pytest.raises(UnknownDriver, match="goe_modbus or pylontech_can or relaynode_can or sdm630_modbus"):

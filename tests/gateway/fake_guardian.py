@@ -6,6 +6,7 @@ envelope is clipped, a target held by another identity is refused, a muted guard
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import queue
@@ -74,7 +75,7 @@ DESCRIBE = Describe(
     machines=(
         MachineInfo("house", "house", ("starting", "normal", "degraded", "fault")),
         MachineInfo("wallbox", "charger", ("unseen", "standby", "ready", "protected")),
-        MachineInfo("heater", "contactor", ("open", "closed", "welded")),
+        MachineInfo("heater.relay", "contactor", ("open", "closed", "welded")),
     ),
     identities=(identity("homeassistant", "orchestrator"), identity("nodered", "orchestrator")),
     rules=(
@@ -199,10 +200,8 @@ class FakeGuardian:
                 self._say(client, self.decide(word))
 
     def _say(self, client: socket.socket, word: Word) -> None:
-        try:
+        with contextlib.suppress(OSError):  # a client that went away or does not read costs nobody else anything
             client.send(encode(word), socket.MSG_DONTWAIT)
-        except OSError:
-            pass  # a client that went away or does not read costs nobody else anything
 
     def decide(self, ask: Ask) -> Answer:
         if ask.verb is not Verb.SET:

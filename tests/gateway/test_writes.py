@@ -108,9 +108,7 @@ def test_two_wishes_without_an_id_are_two_wishes(gateway: Gateway, guardian: Fak
         ("heater.relay", '{"value": 1, "unit": "flag"}', 1),
     ],
 )
-def test_units_that_people_write(
-    gateway: Gateway, guardian: FakeGuardian, target: str, body: str, kernel: int
-) -> None:
+def test_units_that_people_write(gateway: Gateway, guardian: FakeGuardian, target: str, body: str, kernel: int) -> None:
     assert gateway.put(target, body.encode()).status_code in (200, 403)
     assert guardian.next_ask().value == kernel
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import cantools
 import pytest
 
@@ -50,7 +52,7 @@ def test_the_limits_have_six_bytes_where_the_document_says_so() -> None:
 
 
 def test_the_rig_s_reading_of_the_table_agrees_with_cantools() -> None:
-    database = cantools.database.load_file("dbc/pylontech_can.dbc")
+    database = cantools.database.load_file(str(files("dbc") / "pylontech_can.dbc"))
     values = {"PackVoltage": 49.86, "PackCurrent": -27.0, "Temperature": 36.3}
     message = TABLE["BMS_MEASUREMENT"]
     assert database.decode_message("BMS_MEASUREMENT", message.pack(message.raw(**values))) == pytest.approx(values)
@@ -58,9 +60,10 @@ def test_the_rig_s_reading_of_the_table_agrees_with_cantools() -> None:
 
 @pytest.mark.parametrize("file_name", ["pylontech_can.dbc", "relaynode_can.dbc"])
 def test_every_signal_of_a_table_is_read_as_cantools_reads_it(file_name: str) -> None:
+    database = cantools.database.load_file(str(files("dbc") / file_name))
     theirs = {(message.name, signal.name): (message.frame_id, message.length, signal.start, signal.length,
                                             signal.is_signed, float(signal.scale))
-              for message in cantools.database.load_file(f"dbc/{file_name}").messages for signal in message.signals}
+              for message in database.messages for signal in message.signals}
     ours = {(message.name, signal.name): (message.can_id, message.length, signal.start, signal.width,
                                           signal.signed, signal.scale)
             for message in load(file_name).values() for signal in message.signals.values()}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import cantools
 import pytest
 
 from hil.can_frame import Frame
 from hil.sim.can_table import crc8_j1850
-from hil.sim.relaynode_can import Options, RelayNode, command_frame
+from hil.sim.relaynode_can import Options, RelayNode
+from hil.sim.relaynode_frames import command_frame
 
-DATABASE = cantools.database.load_file("dbc/relaynode_can.dbc")
+DATABASE = cantools.database.load_file(str(files("dbc") / "relaynode_can.dbc"))
 
 
 class Bench:
