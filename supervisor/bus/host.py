@@ -66,14 +66,17 @@ class HostCore:
             seat.control = control if writes else None
 
     # ---- tempo ----
-    def poll(self, now_ms: int) -> None:
-        """Let each driver ask, and notice silence; to be called about every 20 ms."""
+    def poll(self, now_ms: int) -> bool:
+        """Let each driver ask, and notice silence. True when a driver asked: look again in 20 ms, otherwise in 50."""
+        busy = False
         for index, seat in enumerate(self._seats):
             for ask in seat.device.poll(now_ms):
+                busy = True
                 self._send(index, ask, now_ms + POLL_ORDER_MS, now_ms, own_accord=True)
             if seat.voice.falls_silent(now_ms):
                 self.tally.count(seat.name, "silence")
             self._say_silence(index, now_ms)
+        return busy
 
     def farewell(self, now_ms: int) -> None:
         """The process has been told to end: say the silence images now."""

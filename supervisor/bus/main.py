@@ -27,7 +27,7 @@ from supervisor.bus.link import GuardianLink
 from supervisor.bus.ports import Clock, ControlPort, Ears, Pulse, RunningControlPort, RunningPort
 from supervisor.site import BusSite
 
-TICK_MS = 20  # the end of the process is noticed within one tick, too
+TICK_MS, IDLE_TICK_MS = 20, 50  # while drivers ask, and while they do not; SIGTERM waits for a tick, too
 FAREWELL_S = 1.0
 log = logging.getLogger("bus")
 
@@ -101,15 +101,16 @@ class BusProcess:
     async def _tick_until(self, ending: asyncio.Event) -> None:
         due_ms = clock()
         while not ending.is_set():
-            self._tick()
-            due_ms = max(due_ms + TICK_MS, clock() + 1)
+            due_ms += TICK_MS if self._tick() else IDLE_TICK_MS
+            due_ms = max(due_ms, clock() + 1)
             await asyncio.sleep((due_ms - clock()) / 1000)
 
-    def _tick(self) -> None:
+    def _tick(self) -> bool:
         now_ms = clock()
-        self._core.poll(now_ms)
+        busy = self._core.poll(now_ms)
         self._link.report()
         self._pulse.beat(now_ms)
+        return busy
 
     async def _say_farewell(self) -> None:
         """The silence images leave, or FAREWELL_S passes."""

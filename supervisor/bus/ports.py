@@ -47,7 +47,7 @@ def sound(ask: Ask, kind: BusKind) -> bool:
 Clock = Callable[[], int]
 """The monotonic clock in ms."""
 
-STALL_MS = 250  # a turn of the loop later than this means that we were stopped: the loop turns every 20 ms
+STALL_MS = 250  # a turn of the loop later than this means that we were stopped: the loop turns every 50 ms or sooner
 
 
 class ObservePort(Protocol):

@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from drivers.registry import FAMILIES
 
 from drivers.contract import Family
+from drivers.registry import FAMILIES
 from supervisor.kernel.plan import Identity, Plan
 from supervisor.loader.assemble import assemble
-from supervisor.loader.documents import DocumentError, Item, parse
+from supervisor.loader.documents import DocumentError, Item, parse, read
 from supervisor.loader.policies import Policies, Vocabulary, add
 from supervisor.loader.quantity import duration
 from supervisor.loader.sites import Parts, read_bus, read_circuit, read_device, read_identity
 from supervisor.site import Site
 
 __all__ = ["DocumentError", "Loaded", "load"]
+
+TITLE_MAX = 80  # characters, as the word that carries it allows (supervisor/wire.py)
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,9 @@ def load(
     folder: Path, run_dir: str = "run", observe: bool = False, families: Mapping[str, Family] = FAMILIES
 ) -> Loaded:
     """The site in ``folder``. ``run_dir`` stands for ``{run}`` in channels; ``observe`` takes away every write path."""
-    if not (folder / "site.yaml").is_file():
-        raise DocumentError(str(folder / "site.yaml"), 1, "is not there; a site is a folder with a site.yaml in it")
-    others = sorted(path for path in folder.glob("*.yaml") if path.name != "site.yaml")
-    texts = [(path, _text(path)) for path in [folder / "site.yaml", *others]]
-    documents = [parse(text, str(path)) for path, text in texts]
-    site_item = documents[0]
-    policies = documents[1:]
-    name = site_item.need("site", "give the house a name").text()
+    texts = [(path, read(path)) for path in _paths(folder)]
+    site_item, *policies = [parse(text, str(path)) for path, text in texts]
+    name = _title(site_item.need("site", "give the house a name"))
     observe = observe or ((given := site_item.get("observe")) is not None and given.flag())
     cycle_ms = duration(site_item.need("cycle", "such as 50 ms"), 10, 1_000)
     grace_ms = duration(
@@ -66,11 +63,26 @@ def load(
     return Loaded(site, plan, tokens)
 
 
-def _text(path: Path) -> str:
+def _paths(folder: Path) -> list[Path]:
+    """site.yaml first, then the policy documents by name. A document that would be passed over is an error."""
+    site = folder / "site.yaml"
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(str(path), 1, f"cannot be read: {error}") from None
+        there = sorted(folder.iterdir())
+    except OSError:
+        there = []
+    if site not in there:
+        raise DocumentError(str(site), 1, "is not there; a site is a folder with a site.yaml in it")
+    for path in there:
+        if path.suffix.lower() in (".yaml", ".yml") and path.suffix != ".yaml":
+            raise DocumentError(str(path), 1, f"would be passed over; name it {path.stem}.yaml or move it away")
+    return [site, *(path for path in there if path.suffix == ".yaml" and path != site)]
+
+
+def _title(item: Item) -> str:
+    """The name of the house: it is shown on every page, so it is short and printable."""
+    if not (1 <= len(item.text()) <= TITLE_MAX and item.text().isprintable()):
+        raise item.error(f"write a name of 1 to {TITLE_MAX} characters on one line")
+    return item.text()
 
 
 def _fields(site: Item, key: str) -> list[tuple[str, Item]]:
@@ -90,8 +102,15 @@ def _devices(site: Item, observe: bool, run_dir: str, families: Mapping[str, Fam
 
 
 def _identities(site: Item) -> tuple[tuple[Identity, ...], dict[str, str]]:
-    read = [read_identity(key, item) for key, item in _fields(site, "orchestrators")]
-    return tuple(identity for identity, _ in read), {identity.name: token for identity, token in read}
+    identities: list[Identity] = []
+    tokens: dict[str, str] = {}
+    for key, item in _fields(site, "orchestrators"):
+        identity, token = read_identity(key, item)
+        if token in tokens.values():
+            raise item.error("another orchestrator has the same token; nobody could tell the two apart")
+        identities.append(identity)
+        tokens[identity.name] = token
+    return tuple(identities), tokens
 
 
 def _digest(texts: list[str], parts: Parts, observe: bool) -> str:

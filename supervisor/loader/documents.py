@@ -12,6 +12,7 @@ Nothing here knows what a site or a policy is.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,14 +20,26 @@ import yaml
 
 SIZE_MAX = 1_000_000  # bytes of one document
 DEPTH_MAX = 20
+MESSAGE_MAX = 400  # characters of one error, however long the value is that it quotes
+KNOWN_MAX = 12  # names that an error lists
+NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,18}|0x[0-9a-fA-F]{1,16})")
 
 
 class DocumentError(Exception):
-    """Something a user wrote cannot be used. Prints as ``file:line: what is wrong; remedy``."""
+    """Something a user wrote cannot be used. Prints as ``file:line: what is wrong; remedy``, always on one line."""
 
     def __init__(self, file: str, line: int, message: str) -> None:
-        super().__init__(f"{file}:{line}: {message}")
+        message = _printable(message)
+        super().__init__(f"{_printable(file)}:{line}: {message}")
         self.file, self.line, self.message = file, line, message
+
+
+def _printable(text: str) -> str:
+    """One line that a terminal may show: what a document quotes is never trusted with it. Cut in the middle."""
+    if len(text) > MESSAGE_MAX:
+        text = f"{text[: MESSAGE_MAX // 2]} … {text[-MESSAGE_MAX // 2 :]}"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class Item:
@@ -48,6 +61,8 @@ class Item:
     def items(self) -> list[Item]:
         if not isinstance(self.value, list):
             raise self.error("expected a list here, such as [a, b]")
+        if not self.value:
+            raise self.error("the list is empty; write at least one entry")
         return self.value
 
     def fields(self) -> dict[str, Item]:
@@ -90,10 +105,9 @@ class Item:
 
     def whole(self, lo: int, hi: int) -> int:
         """A whole number from ``lo`` to ``hi``, without a unit."""
-        try:
-            number = int(self.text(), 0)
-        except ValueError:
-            raise self.error(f"'{self.text()}' is not a whole number") from None
+        if not WHOLE.fullmatch(self.text()):
+            raise self.error(f"'{self.text()}' is not a whole number, such as {max(lo, 0)}")
+        number = int(self.text(), 0)
         if not lo <= number <= hi:
             raise self.error(f"{number} is not within {lo}..{hi}")
         return number
@@ -108,63 +122,81 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, names, 1)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; known here: {', '.join(names)}" if names else ""
+    more = f" and {len(names) - KNOWN_MAX} more" if len(names) > KNOWN_MAX else ""
+    return f"; known here: {', '.join(names[:KNOWN_MAX])}{more}" if names else ""
 
 
-def read(path: Path) -> Item:
-    """The document at ``path``. Raises DocumentError for anything that is not one readable YAML document."""
+def name_of(key: str, item: Item) -> str:
+    """``key``, if it can be a name in identifiers, metrics and addresses."""
+    if not NAME.fullmatch(key):
+        raise item.error(f"'{key}' is no name; use a to z, 0 to 9 and _, at most 31, starting with a letter")
+    return key
+
+
+def read(path: Path) -> str:
+    """The text of the document at ``path``. Raises DocumentError for anything that is not a modest UTF-8 file."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(str(path), 1, f"cannot be read: {error}") from None
-    if len(text) > SIZE_MAX:
-        raise DocumentError(str(path), 1, f"is larger than {SIZE_MAX} bytes")
-    return parse(text, str(path))
+        with path.open("rb") as file:
+            data = file.read(SIZE_MAX + 1)
+    except OSError as error:
+        raise DocumentError(str(path), 1, f"cannot be read: {error.strerror}") from None
+    if len(data) > SIZE_MAX:
+        raise DocumentError(str(path), 1, f"is larger than {SIZE_MAX} bytes; is it a document at all?")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DocumentError(str(path), line, f"is not UTF-8 ({error.reason}); save it as UTF-8 text") from None
 
 
 def parse(text: str, file: str) -> Item:
-    """As ``read``, from text."""
+    """The one YAML document in ``text``. Raises DocumentError for anything else."""
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) and event.start_mark is not None:
-                raise DocumentError(
-                    file, event.start_mark.line + 1, "anchors and aliases are not used here; write it out"
-                )
+        _plain(text, file)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DocumentError(file, line, "holds a character that no text has; is it a document at all?") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        remedy = "; indent with spaces" if "\\t" in (error.problem or "") else "; look at this line and the one before"
         line = mark.line + 1 if mark else 1
-        raise DocumentError(file, line, f"is not YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise DocumentError(file, 1, f"is not YAML: {error}") from None
+        raise DocumentError(file, line, f"is not YAML: {error.problem or error.context}{remedy}") from None
     if node is None:
-        raise DocumentError(file, 1, "is empty")
-    return _item(node, file, "", 0)
+        raise DocumentError(file, 1, "is empty; write something into it or remove it")
+    return _item(node, file, "")
 
 
-def _item(node: yaml.Node, file: str, path: str, depth: int) -> Item:
+def _plain(text: str, file: str) -> None:
+    """Refuse anchors, aliases and deep nesting while they are still a stream of events and have cost nothing."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if getattr(event, "anchor", None) is not None:
+            raise DocumentError(file, line, "anchors and aliases are not used here; write it out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            raise DocumentError(file, line, f"is nested deeper than {DEPTH_MAX}; write it flatter")
+
+
+def _item(node: yaml.Node, file: str, path: str) -> Item:
     line = node.start_mark.line + 1
-    if depth > DEPTH_MAX:
-        raise DocumentError(file, line, f"{path}: nested deeper than {DEPTH_MAX}")
     if isinstance(node, yaml.SequenceNode):
-        return Item(
-            file, line, path, [_item(part, file, f"{path}[{i}]", depth + 1) for i, part in enumerate(node.value)]
-        )
+        return Item(file, line, path, [_item(part, file, f"{path}[{i}]") for i, part in enumerate(node.value)])
     if isinstance(node, yaml.MappingNode):
-        return Item(file, line, path, _fields(node, file, path, depth))
+        return Item(file, line, path, _fields(node, file, path))
     return Item(file, line, path, str(node.value))
 
 
-def _fields(node: yaml.MappingNode, file: str, path: str, depth: int) -> dict[str, Item]:
+def _fields(node: yaml.MappingNode, file: str, path: str) -> dict[str, Item]:
     fields: dict[str, Item] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise DocumentError(file, line, f"{path}: a key must be a plain name")
+            raise DocumentError(file, line, f"{path or 'document'}: a key must be a plain name")
         key = str(key_node.value)
         if key in fields:
             raise DocumentError(file, line, f"{path}.{key}".lstrip(".") + ": is given twice; remove or rename one")
-        item = _item(value_node, file, f"{path}.{key}".lstrip("."), depth + 1)
-        item.line = line if isinstance(value_node, yaml.ScalarNode) else item.line
-        fields[key] = item
+        fields[key] = _item(value_node, file, f"{path}.{key}".lstrip("."))
+        fields[key].line = line  # where a person looks for it, also when the value begins further down
     return fields

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from supervisor.kernel.lease import Kind
 from supervisor.kernel.plan import MODES, Cap, ModeRule, Permission, Program, Source, Target
 from supervisor.kernel.trip import Latch, Narrowing, Rule, Severity
-from supervisor.loader.documents import Item, nearest
+from supervisor.loader.documents import Item, name_of, nearest
 from supervisor.loader.quantity import amount, duration, shown
 from supervisor.loader.questions import Names, question
 
@@ -46,7 +46,7 @@ class Policies:
 
     def claim(self, section: str, name: str, item: Item) -> str:
         """The id of a rule, ``section.name``, which nobody else has."""
-        identity = f"{section}.{name}"
+        identity = f"{section}.{name_of(name, item)}"
         if identity in self.ids:
             first = self.ids[identity]
             raise item.error(f"'{identity}' is already at {first.file}:{first.line}; an id stands once")
@@ -170,22 +170,28 @@ def _modes(item: Item) -> frozenset[int]:
 
 def _mode_rule(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
     modes, reason = _modes(item), why(item)
-    for name, part in item.need("then", "say what is narrowed, such as {wallbox.current: stop}").fields().items():
-        action = narrowing(name, part, words)
+    actions = _actions(item, "then", words)
+    if not actions:
+        raise item.error("'then' is missing or empty; say what is narrowed, such as {wallbox.current: stop}")
+    for action in actions:
         policies.mode_rules.append(ModeRule(identity, reason, modes, action.target, action.lo, action.hi))
 
 
 def _permission(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
     index, target = find_target(item.need("target", "name what may be set").text(), item, words)
     kinds = item.get("kinds")
+    smallest, largest = item.need("from", "the smallest value that may be asked"), item.need("to", "the largest")
+    lo, hi = amount(smallest, target.unit), amount(largest, target.unit)
+    if lo > hi:
+        raise largest.error(f"'{largest.text()}' is below '{smallest.text()}'; write the smaller one as 'from'")
     policies.permissions.append(
         Permission(
             id=identity,
             why=why(item),
             identities=frozenset(_identity(part, words) for part in item.need("who", "list the identities")),
             target=index,
-            lo=amount(item.need("from", "the smallest value that may be asked"), target.unit),
-            hi=amount(item.need("to", "the largest value that may be asked"), target.unit),
+            lo=lo,
+            hi=hi,
             modes=_modes(item),
             kinds=frozenset(Kind(part.one_of([k.value for k in Kind])) for part in kinds) if kinds else frozenset(Kind),
             max_ms=_time(item, "longest", 1_000, LEASE_MAX_MS, HOUR_MS),

@@ -7,7 +7,7 @@ Results are integers in the kernel's unit; a value that is no whole number of th
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
 from supervisor.kernel.signal import Unit
 from supervisor.loader.documents import Item
@@ -25,12 +25,14 @@ UNITS: dict[Unit, dict[str, Decimal]] = {
 BIT_RATES = {"bit/s": Decimal(1), "kbit/s": Decimal(1000), "Mbit/s": Decimal(1_000_000)}
 SHAPE = re.compile(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)\s*(\S*)\s*")
 AMOUNT_MAX = 2**53
+FLAGS = {"on": 1, "off": 0, "true": 1, "false": 0, "closed": 1, "open": 0, "1": 1, "0": 0}
+EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])  # a product that would be rounded is an error
 
 
 def amount(item: Item, unit: Unit) -> int:
     """The quantity in ``item`` in the kernel's ``unit``. Raises DocumentError with the units that would do."""
     if unit is Unit.FLAG:
-        return {"on": 1, "off": 0, "true": 1, "false": 0, "closed": 1, "open": 0, "1": 1, "0": 0}.get(item.text(), -1)
+        return FLAGS[item.one_of(FLAGS)]
     if unit in (Unit.CODE, Unit.COUNT):
         return item.whole(-AMOUNT_MAX, AMOUNT_MAX)
     return scaled(item, UNITS[unit])
@@ -51,11 +53,11 @@ def scaled(item: Item, units: dict[str, Decimal]) -> int:
 
 def _whole(item: Item, number: str, factor: Decimal) -> int:
     try:
-        value = Decimal(number) * factor
-    except InvalidOperation:
-        raise item.error(f"'{number}' is not a number") from None
-    if value != value.to_integral_value() or abs(value) > AMOUNT_MAX:
-        raise item.error(f"'{item.text()}' is finer or larger than this box can say")
+        value = EXACT.multiply(Decimal(number), factor)
+    except DecimalException:
+        value = Decimal("NaN")
+    if not value.is_finite() or value % 1 or abs(value) > AMOUNT_MAX:
+        raise item.error(f"'{item.text()}' is finer or larger than this box can say; write fewer digits")
     return int(value)
 
 
@@ -68,17 +70,20 @@ def duration(item: Item, lo_ms: int, hi_ms: int) -> int:
 
 
 def rate(item: Item, unit: Unit) -> int:
-    """A quantity per second, such as ``1 A/s``."""
+    """A quantity per second above zero, such as ``1 A/s``. What is on or off, or a code, has no rate."""
+    if unit not in UNITS:
+        raise item.error(f"a {unit.value} has no rate; remove this")
     text = item.text()
     if not text.endswith("/s"):
-        raise item.error(
-            f"'{text}' is not a rate; write a quantity per second, such as '1 {next(iter(UNITS[unit]))}/s'"
-        )
-    return amount(Item(item.file, item.line, item.path, text[:-2]), unit)
+        raise item.error(f"'{text}' is not a rate; write a quantity per second, such as '1 {list(UNITS[unit])[-1]}/s'")
+    value = amount(Item(item.file, item.line, item.path, text[:-2]), unit)
+    if value <= 0:
+        raise item.error(f"'{text}' would never arrive; write a rate above zero")
+    return value
 
 
 def shown(value: int, unit: Unit) -> str:
-    """A kernel amount as people write it: 16000 mA is '16 A'."""
+    """A kernel amount as people write it, and as ``amount`` reads it: 16000 mA is '16 A'."""
     larger = {
         Unit.VOLTAGE: "V",
         Unit.CURRENT: "A",
@@ -91,4 +96,6 @@ def shown(value: int, unit: Unit) -> str:
         return f"{Decimal(value) / 1000:f} {larger[unit]}"
     if unit is Unit.SHARE:
         return f"{Decimal(value) / 10:f} %"
+    if unit in (Unit.FLAG, Unit.CODE, Unit.COUNT):
+        return {1: "on", 0: "off"}.get(value, str(value)) if unit is Unit.FLAG else str(value)
     return f"{value} {unit.value}"

@@ -1,7 +1,8 @@
 """Questions as people write them, turned into the kernel's.
 
 One line each: ``meter.current_l1 above 35 A`` · ``below`` · ``outside 45 Hz .. 55 Hz`` ·
-``wallbox.car_state is charging`` · ``meter.power older than 5 s`` · ``a.x differs from b.y by 2 A`` · ``battery unseen`` · ``battery seen``.
+``wallbox.car_state is charging`` · ``meter.power older than 5 s`` · ``a.x differs from b.y by 2 A`` ·
+``battery unseen`` · ``battery seen``.
 Several: ``{all of: [...]}`` and ``{any of: [...]}``.
 """
 
@@ -88,6 +89,8 @@ def _one(kind: str, words: tuple[str, ...], item: Item, names: Names) -> Questio
     if kind == "below":
         return Outside(index, signal.max_age_ms, quantities[0], None)
     if kind == "outside":
+        if quantities[0] >= quantities[1]:
+            raise item.error(f"'{words[1]} .. {words[2]}' is no range; write the smaller one first")
         return Outside(index, signal.max_age_ms, quantities[0], quantities[1])
     if kind == "is":
         return Is(index, signal.max_age_ms, _code(words[1], named, item))
@@ -108,7 +111,10 @@ def _differs(first: Named, words: tuple[str, ...], item: Item, names: Names) -> 
     if first.signal.unit is not second.signal.unit:
         raise item.error(f"{words[0]} is in {first.signal.unit} and {words[1]} in {second.signal.unit}")
     a, b = (Outside(named.index, named.signal.max_age_ms, None, None) for named in (first, second))
-    return Disagree(a, b, _part(item, words[2], first.signal.unit))
+    tolerance = _part(item, words[2], first.signal.unit)
+    if tolerance < 0:
+        raise item.error(f"'{words[2]}' would always be exceeded; write a tolerance of zero or more")
+    return Disagree(a, b, tolerance)
 
 
 def _part(item: Item, text: str, unit: Unit) -> int:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from drivers.contract import BusKind, Family, OptionSpec, OutputSpec, SignalSpec, SilenceKind
 from supervisor.kernel.plan import Circuit, Feed, Identity, Phase, Source, Target
 from supervisor.kernel.signal import Signal, Unit
-from supervisor.loader.documents import Item, nearest
+from supervisor.loader.documents import Item, name_of, nearest
 from supervisor.loader.quantity import BIT_RATES, amount, duration, rate, scaled
 from supervisor.loader.questions import Named, Names
 from supervisor.site import BusSite, DeviceSite, OutputPlace, SignalPlace
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 ROLES = ("observer", "orchestrator", "installer")
 BUS_SETTINGS = {
     BusKind.CAN: ("interface", "channel", "bitrate"),
@@ -26,6 +25,7 @@ BUS_SETTINGS = {
 }
 SILENCE_DEFAULT_MS = 500
 HOLD_DEFAULT_MS = 5_000
+CURRENT_MAX = 10_000_000  # mA; no fuse of a house is larger
 
 
 @dataclass
@@ -59,12 +59,6 @@ class Parts:
         )
 
 
-def name_of(key: str, item: Item) -> str:
-    if not NAME.fullmatch(key):
-        raise item.error(f"'{key}' is no name; use a to z, 0 to 9 and _, starting with a letter")
-    return key
-
-
 # ---- buses ---------------------------------------------------------------------------------------------------------
 def read_bus(parts: Parts, key: str, item: Item, observe: bool, run_dir: str) -> None:
     kind = BusKind(item.need("kind", "can, modbus or serial").one_of([kind.value for kind in BusKind]))
@@ -82,14 +76,22 @@ def read_bus(parts: Parts, key: str, item: Item, observe: bool, run_dir: str) ->
 
 def _setting(setting: str, item: Item, run_dir: str) -> int | str:
     if setting == "bitrate":
-        return scaled(item, BIT_RATES)
-    if setting in ("baudrate", "stopbits"):
-        return item.whole(1, 4_000_000)
+        return _within(item, scaled(item, BIT_RATES), 10_000, 1_000_000, "bit/s")
+    if setting == "baudrate":
+        return item.whole(300, 4_000_000)
+    if setting == "stopbits":
+        return item.whole(1, 2)
     if setting == "parity":
         return item.one_of(("N", "E", "O"))
     if setting == "transport":
         return item.one_of(("tcp", "rtu"))
     return item.text().replace("{run}", run_dir)
+
+
+def _within(item: Item, value: int, lo: int, hi: int, unit: str) -> int:
+    if not lo <= value <= hi:
+        raise item.error(f"{value} {unit} is not within {lo}..{hi} {unit}")
+    return value
 
 
 def _complete(kind: BusKind, settings: dict[str, int | str], item: Item) -> None:
@@ -247,6 +249,8 @@ def read_circuit(parts: Parts, key: str, item: Item) -> Circuit:
     ):
         if name not in parts.target_names:
             raise own.error(f"there is no target '{name}'{nearest(name, parts.target_names)}")
+        if (unit := parts.target_names[name][1].unit) is not Unit.CURRENT:
+            raise own.error(f"{name} is set in {unit.value}; a fuse can only hold back what is set as a current")
         sources = tuple(_source(parts, part, Unit.CURRENT) if part.text() != "none" else None for part in own)
         if len(sources) != len(currents):
             raise own.error(f"one current per phase: {len(currents)}, not {len(sources)}")
@@ -254,15 +258,19 @@ def read_circuit(parts: Parts, key: str, item: Item) -> Circuit:
     circuit = Circuit(
         id=f"circuits.{name_of(key, item)}",
         why=reason,
-        fuse=amount(item.need("fuse", "its rating per phase, such as 35 A"), Unit.CURRENT),
-        margin=amount(item.need("margin", "what is kept free for the skew between meters, such as 2 A"), Unit.CURRENT),
-        blind=amount(item.need("blind", "what each feed may take while the meter says nothing"), Unit.CURRENT),
+        fuse=_current(item.need("fuse", "its rating per phase, such as 35 A"), 1),
+        margin=_current(item.need("margin", "what is kept free for the skew between meters, such as 2 A"), 0),
+        blind=_current(item.need("blind", "what each feed may take while the meter says nothing"), 0),
         phases=tuple(Phase(current, power) for current, power in zip(currents, powers, strict=True)),
         feeds=tuple(feeds),
     )
     meter.done()
     item.done()
     return circuit
+
+
+def _current(item: Item, lo: int) -> int:
+    return _within(item, amount(item, Unit.CURRENT), lo, CURRENT_MAX, "mA")
 
 
 def _source(parts: Parts, item: Item, unit: Unit) -> Source:
@@ -282,7 +290,8 @@ def read_identity(key: str, item: Item) -> tuple[Identity, str]:
     late_ms = duration(late, 1_000, 600_000) if late else 10_000
     lost_ms = duration(lost, 1_000, 3_600_000) if lost else 30_000
     if lost_ms <= late_ms:
-        raise item.error(f"it is lost after {lost_ms} ms but late only after {late_ms} ms; lost must be later")
+        place = lost or late or item
+        raise place.error(f"it is lost after {lost_ms} ms but late only after {late_ms} ms; lost must be later")
     identity = Identity(
         name=name_of(key, item),
         role=item.need("role", f"one of {', '.join(ROLES)}").one_of(ROLES),

@@ -65,9 +65,7 @@ class Case:
 Registers = Mapping[int, tuple[int, ...]]
 
 
-def answer_all(
-    driver: Driver, now_ms: int, registers: Registers | Failure, span_ms: int = 400
-) -> list[Heard]:
+def answer_all(driver: Driver, now_ms: int, registers: Registers | Failure, span_ms: int = 400) -> list[Heard]:
     """Answers every read that comes within ``span_ms`` from ``registers`` (address -> words) or with a failure."""
     heard: list[Heard] = []
     for at_ms in range(now_ms, now_ms + span_ms, 20):

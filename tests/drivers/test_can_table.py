@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.can_table import AliveCounter, CanTable, crc8_j1850, load, wrong_length
-from drivers.contract import DefectKind, Frame, Sample
+from drivers.contract import Defect, DefectKind, Frame, Sample
 from drivers.units import TableError
 from supervisor.kernel.signal import Quality, Unit
 
@@ -78,8 +78,8 @@ def test_a_field_converts_exactly_and_turns_its_sign_with_its_range() -> None:
     assert amps.heard(-500) == (Sample("i", 50_000),)
     assert amps.heard(800) == (Sample("i", -80_000),)
     assert amps.heard(-501)[-1] == Sample("i", None, Quality.INVALID)
-    assert amps.heard(-0x8000)[0].kind is DefectKind.RANGE  # type: ignore[union-attr]  no code for "not available" asked for
-    assert volts.heard(0xFFFF)[0].kind is DefectKind.NOT_AVAILABLE  # type: ignore[union-attr]
+    assert amps.heard(-0x8000)[0] == Defect(DefectKind.RANGE, "i: raw -32768")  # it has no "not available" of its own
+    assert volts.heard(0xFFFF)[0] == Defect(DefectKind.NOT_AVAILABLE, "u: raw 65535")
 
 
 @pytest.mark.parametrize(

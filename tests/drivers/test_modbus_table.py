@@ -255,8 +255,8 @@ def asks(
     due: list[tuple[int, ReadRegisters]] = []
     for now_ms in range(start_ms, end_ms, 10):
         while due and due[0][0] <= now_ms:
-            ask = due.pop(0)[1]
-            driver.on_registers(ask, [0] * ask.count, now_ms)
+            answered = due.pop(0)[1]
+            driver.on_registers(answered, [0] * answered.count, now_ms)
         for ask in driver.poll(now_ms):
             assert isinstance(ask, ReadRegisters)
             told.append((now_ms, ask))

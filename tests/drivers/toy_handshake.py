@@ -103,8 +103,15 @@ FAMILY = Family(
         (SignalSpec("power", Unit.POWER, 0, 5_000_000, 3_000, core=True),),
         (
             OutputSpec(
-                "limit", Unit.POWER, 0, 5_000_000, 0, 500, WriteCost.VOLATILE,
-                Silence(SilenceKind.REVERTS_SAFE, 10_000), step=1000,
+                "limit",
+                Unit.POWER,
+                0,
+                5_000_000,
+                0,
+                500,
+                WriteCost.VOLATILE,
+                Silence(SilenceKind.REVERTS_SAFE, 10_000),
+                step=1000,
             ),
         ),
     ),

@@ -147,6 +147,13 @@ class RunningHouse:
         except urllib.error.HTTPError as error:
             return error.code, _decoded(error.read())
 
+    def healthy(self) -> bool:
+        """Does the gateway answer, with a guardian behind it?"""
+        try:
+            return self.http("GET", "/healthz")[0] == 200
+        except OSError:
+            return False
+
     def metrics(self) -> dict[str, float]:
         """Every sample of /metrics by its full name with labels."""
         with urllib.request.urlopen(self.url + "/metrics", timeout=5) as reply:
@@ -166,7 +173,10 @@ class RunningHouse:
         """A process by what it serves: guardian, gateway, can0, lan; or a simulator by its device's name."""
         for top in (self.product, self.rig):
             for child in psutil.Process(top.pid).children(recursive=True) if top else ():
-                words = child.cmdline()
+                try:
+                    words = child.cmdline()
+                except psutil.Error:  # it has just ended
+                    continue
                 if part in words[3:4] or (words[3:4] in (["bus"], ["sim"], ["hub"]) and part in words[4:]):
                     return child
         raise LookupError(part)

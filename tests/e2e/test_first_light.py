@@ -58,8 +58,8 @@ def test_a_stop_takes_effect_and_a_new_grant_ends_it(house: RunningHouse) -> Non
 
 
 def test_when_a_lease_ends_the_target_goes_to_its_program(house: RunningHouse) -> None:
-    house.set("wallbox.current", 8, "A", duration_s=1)
-    house.until(lambda: wallbox(house)["ampere"] == 8, "8 A on the wire")
+    house.set("wallbox.current", 6, "A", duration_s=2)
+    house.until(lambda: wallbox(house)["force_state"] == 2, "6 A on the wire", 1.5)
     house.until(lambda: wallbox(house)["force_state"] == 1, "the program says 0 A", 5)
 
 

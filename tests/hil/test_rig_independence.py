@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import hil
+from hil import cli
 
-ROOT = Path(hil.__file__).parent
+ROOT = Path(cli.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 
