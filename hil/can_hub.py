@@ -10,7 +10,6 @@ It must never change a frame, make one up, or judge one: arbitration, bit rates 
 
 from __future__ import annotations
 
-import json
 import select
 import selectors
 import socket
@@ -23,6 +22,7 @@ import can
 from can.typechecking import CanFilters
 
 from hil.can_frame import FRAME_BYTES, NAME_BYTES_MAX, Frame, connect, pack_frame, unpack_frame
+from hil.trace import write_line
 from hil.unix_socket import claim, remove
 
 QUEUE_FRAMES_MAX = 4096  # about one second of a full 500 kbit/s bus
@@ -37,9 +37,7 @@ class HubBus(can.BusABC):
     such as `bitrate`, are accepted and mean nothing here.
     """
 
-    def __init__(
-        self, channel: str, can_filters: CanFilters | None = None, name: str = "", **_ignored: object
-    ) -> None:
+    def __init__(self, channel: str, can_filters: CanFilters | None = None, name: str = "", **_ignored: object) -> None:
         """`channel` is the path of the hub's socket; `name` (15 ASCII characters) marks our frames in its trace."""
         try:
             self._sock = connect(channel, name)
@@ -93,8 +91,14 @@ def _from_message(msg: can.Message) -> Frame:
 def _to_message(frame: Frame, channel: str) -> can.Message:
     # python-can stamps with the wall clock; whoever judges ages takes the monotonic clock when he receives.
     return can.Message(
-        timestamp=time.time(), arbitration_id=frame.can_id, is_extended_id=frame.extended, channel=channel,
-        is_error_frame=frame.error, is_remote_frame=frame.remote, dlc=frame.length, data=frame.data or None,
+        timestamp=time.time(),
+        arbitration_id=frame.can_id,
+        is_extended_id=frame.extended,
+        channel=channel,
+        is_error_frame=frame.error,
+        is_remote_frame=frame.remote,
+        dlc=frame.length,
+        data=frame.data or None,
         is_rx=True,
     )
 
@@ -113,7 +117,10 @@ class Hub:
     """The server. `poll` does what is due and returns, so a test needs no thread; `serve` polls until told to stop."""
 
     def __init__(
-        self, path: str, trace: TextIO | None = None, queue_max: int = QUEUE_FRAMES_MAX,
+        self,
+        path: str,
+        trace: TextIO | None = None,
+        queue_max: int = QUEUE_FRAMES_MAX,
         now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
     ) -> None:
         """Listen at `path` (a socket that a dead hub left there is removed); RigError when a live one has it."""
@@ -193,8 +200,13 @@ class Hub:
             frame = unpack_frame(packet)
         except ValueError:
             return False  # no controller would have put it on the wire
-        self._write_trace(t=self._now_ms(), sender=sender.name, id=frame.can_id, data=frame.data.hex(),
-                          **{flag: True for flag in ("extended", "error", "remote") if getattr(frame, flag)})
+        self._write_trace(
+            t=self._now_ms(),
+            sender=sender.name,
+            id=frame.can_id,
+            data=frame.data.hex(),
+            **{flag: True for flag in ("extended", "error", "remote") if getattr(frame, flag)},
+        )
         for client in list(self._clients.values()):
             if client is not sender:
                 self._hand_over(client, packet)
@@ -232,5 +244,4 @@ class Hub:
 
     def _write_trace(self, **line: object) -> None:
         if self._trace is not None:
-            self._trace.write(json.dumps(line) + "\n")
-            self._trace.flush()
+            write_line(self._trace, line)

@@ -23,6 +23,7 @@ from hil.unix_socket import RigError, ask
 EPILOG = """\
 a first session:
   powerwarden-rig house uc001 --dir run             start battery, relay node, meter and wallbox; Ctrl-C stops them
+  powerwarden-rig house uc001 --dir run -- CMD      the same, with a command in it; everything stops when it ends
   powerwarden-rig state wallbox --dir run           what the wallbox does
   powerwarden-rig fault meter silent --dir run      the meter stops answering
   powerwarden-rig fault relays welded contact=2 --dir run
@@ -39,7 +40,10 @@ for a device on a serial line. Times are monotonic milliseconds of this machine.
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    cut = words.index("--") if "--" in words else len(words)  # what follows is another program's business
+    arguments = _parser().parse_args(words[:cut])
+    arguments.command = words[cut + 1 :]
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:
         return verb(arguments)
@@ -50,8 +54,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="powerwarden-rig", description="The test rig: simulated devices on real wires.", epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="powerwarden-rig",
+        description="The test rig: simulated devices on real wires.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_serving(verbs)
     _add_asking(verbs)
@@ -127,10 +134,17 @@ def _house(arguments: argparse.Namespace) -> int:
 
     run_dir = _begin(arguments)
     path = find(arguments.house)
-    launcher = Launcher(load(path, arguments.port_base), path, run_dir, arguments.port_base,
-                        functools.partial(print, flush=True))
-    asyncio.run(launcher.run(functools.partial(_ready, arguments)))
-    return 0
+    log = open(os.path.join(run_dir, "rig.log"), "w", encoding="utf-8") if arguments.command else sys.stdout  # noqa: SIM115
+    launcher = Launcher(
+        load(path, arguments.port_base),
+        path,
+        run_dir,
+        arguments.port_base,
+        functools.partial(print, flush=True, file=log),
+    )
+    if not arguments.command:
+        return asyncio.run(launcher.run(functools.partial(_ready, arguments)))
+    return asyncio.run(launcher.run(lambda: None, arguments.command))
 
 
 def _hub(arguments: argparse.Namespace) -> int:
@@ -172,8 +186,14 @@ def _sim(arguments: argparse.Namespace) -> int:
     run_dir = _begin(arguments)
     entry = load(find(arguments.house), arguments.port_base).entry(arguments.device)
     device = entry.make(now_ms())
-    asyncio.run(run(device, functools.partial(make_wire, device, entry.link, run_dir), run_dir,
-                    functools.partial(_ready, arguments)))
+    asyncio.run(
+        run(
+            device,
+            functools.partial(make_wire, device, entry.link, run_dir),
+            run_dir,
+            functools.partial(_ready, arguments),
+        )
+    )
     return 0
 
 

@@ -197,6 +197,9 @@ def _shifted(entries: list[Entry], port_base: int | None) -> list[Entry]:
     if port_base is None or not ports:
         return entries
     shift = port_base - min(ports)
-    return [entry if entry.link.kind != "tcp" else
-            Entry(entry.name, entry.family, Link("tcp", entry.link.place, entry.link.number + shift), entry.options)
-            for entry in entries]
+    return [
+        entry
+        if entry.link.kind != "tcp"
+        else Entry(entry.name, entry.family, Link("tcp", entry.link.place, entry.link.number + shift), entry.options)
+        for entry in entries
+    ]

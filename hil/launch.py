@@ -24,6 +24,7 @@ from hil.unix_socket import RigError, remove
 
 READY_S = 20.0
 STOP_S = 3.0
+COMMAND_STOP_S = 15.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 Say = Callable[[str], None]
@@ -61,21 +62,38 @@ class Launcher:
         self._groups: list[list[Child]] = []  # in the order of their start
         self._stopping = False
 
-    async def run(self, ready: Callable[[], None]) -> None:
-        """Start everything, call `ready`, and wait for SIGINT or SIGTERM; RigError when something does not start."""
+    async def run(self, ready: Callable[[], None], command: Sequence[str] = ()) -> int:
+        """Start everything, call `ready`, and wait for SIGINT or SIGTERM, or for `command` to end where one is given.
+
+        Returns the command's exit code, 0 without one. RigError when something does not start.
+        """
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         try:
             hubs = [(bus, ["hub", bus, *self._common]) for bus in self._house.buses]
             await self._start([*hubs, ("plant", ["plant", *self._of_house])], stop)
-            await self._start([(entry.name, ["sim", entry.name, *self._of_house]) for entry in self._house.entries],
-                              stop)
+            await self._start(
+                [(entry.name, ["sim", entry.name, *self._of_house]) for entry in self._house.entries], stop
+            )
             if not stop.is_set():
                 ready()
-            await stop.wait()
+            return await self._beside(command, stop) if command else int(not await stop.wait())
         finally:
             await self._stop()
+
+    async def _beside(self, command: Sequence[str], stop: asyncio.Event) -> int:
+        """Run a command in this house, on our own terminal; it is told to stop before any device is."""
+        process = await asyncio.create_subprocess_exec(*command)
+        ended, stopped = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
+        await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            process.terminate()
+            await asyncio.wait([ended], timeout=COMMAND_STOP_S)
+        if not ended.done():
+            process.kill()
+        stopped.cancel()
+        return await ended
 
     async def _start(self, what: Iterable[tuple[str, list[str]]], stop: asyncio.Event) -> None:
         started: list[Child] = []
@@ -101,14 +119,27 @@ class Launcher:
         read_end, write_end = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "hil.cli", *arguments, "--ready-fd", str(write_end), pass_fds=(write_end,),
+                sys.executable,
+                "-m",
+                "hil.cli",
+                *arguments,
+                "--ready-fd",
+                str(write_end),
+                pass_fds=(write_end,),
                 start_new_session=True,  # Ctrl-C is ours alone: the children stop in our order
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
         finally:
             os.close(write_end)
         Path(self._run_dir, f"{name}.pid").write_text(f"{process.pid}\n", "ascii")
-        return Child(name, process, asyncio.create_task(self._copy_log(name, process)),
-                     asyncio.create_task(_hear_ready(read_end)))
+        return Child(
+            name,
+            process,
+            asyncio.create_task(self._copy_log(name, process)),
+            asyncio.create_task(_hear_ready(read_end)),
+        )
 
     async def _copy_log(self, name: str, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None

@@ -48,9 +48,13 @@ class Plant(Device):
 
     fault_kinds: ClassVar[tuple[FaultKind, ...]] = ()
     settable: ClassVar[Mapping[str, str]] = {
-        "load_w": "W on each phase, without swing", "pv_w": "W at its best", "voltage_v": "V at the grid connection",
+        "load_w": "W on each phase, without swing",
+        "pv_w": "W at its best",
+        "voltage_v": "V at the grid connection",
         "battery_w": "W, discharge positive, instead of covering the house; 'auto' ends that",
-        "load_l1_w": "W on one phase", "load_l2_w": "W on one phase", "load_l3_w": "W on one phase",
+        "load_l1_w": "W on one phase",
+        "load_l2_w": "W on one phase",
+        "load_l3_w": "W on one phase",
     }
 
     def __init__(self, options: Options, seed: int, now_ms: int) -> None:
@@ -72,8 +76,10 @@ class Plant(Device):
 
     def grid(self) -> Three:
         """W through the meter, per phase, import positive."""
-        return [load + car - pv - battery for load, car, pv, battery in
-                zip(self.load, self.car, self.pv, self.battery, strict=True)]
+        return [
+            load + car - pv - battery
+            for load, car, pv, battery in zip(self.load, self.car, self.pv, self.battery, strict=True)
+        ]
 
     def step(self, now_ms: int) -> None:
         """Count the energy of the time that has passed at the powers of before, then find the powers of now."""
@@ -141,8 +147,12 @@ class Plant(Device):
 
     def _meter(self) -> dict[str, float]:
         volts, watts = self.voltages(), self.grid()
-        view = {"frequency": HERTZ, "power": sum(watts), "energy_import": self.energy_wh["import"] / 1000,
-                "energy_export": self.energy_wh["export"] / 1000}
+        view = {
+            "frequency": HERTZ,
+            "power": sum(watts),
+            "energy_import": self.energy_wh["import"] / 1000,
+            "energy_export": self.energy_wh["export"] / 1000,
+        }
         for phase, (volt, watt) in enumerate(zip(volts, watts, strict=True), 1):
             view |= {f"voltage_l{phase}": volt, f"power_l{phase}": watt}
             view[f"current_l{phase}"] = abs(watt) / volt if volt else 0.0
@@ -166,5 +176,12 @@ class Plant(Device):
 
     def state(self, now_ms: int) -> Json:
         self.step(now_ms)
-        return {"load_w": self.load, "pv_w": self.pv, "car_w": self.car, "battery_w": self.battery,
-                "grid_w": self.grid(), "voltage_v": self.voltages(), "energy_wh": dict(self.energy_wh)}
+        return {
+            "load_w": self.load,
+            "pv_w": self.pv,
+            "car_w": self.car,
+            "battery_w": self.battery,
+            "grid_w": self.grid(),
+            "voltage_v": self.voltages(),
+            "energy_wh": dict(self.energy_wh),
+        }

@@ -34,6 +34,7 @@ from supervisor import view
 
 BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_S = 0.2, 5.0, 10.0
 STOP_S = 5.0  # after this a child is killed
+GUARDIAN_FIRST_S = 5.0
 LINES_SHOWN = 6
 LINE_MAX = 500
 PR_SET_PDEATHSIG = 1
@@ -102,6 +103,7 @@ class Launcher:
         self._selector = selectors.DefaultSelector()
         self._socket_path = socket_path
         self._stopping = False
+        self._began_s = time.monotonic()
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._lines: deque[str] = deque(maxlen=LINES_SHOWN)
         self._live = sys.stdout.isatty()
@@ -202,5 +204,7 @@ class Launcher:
                 live.update(Group(picture, Text("Log", "bold"), *log, Text("Ctrl-C stops everything", "dim")))
 
     def _tell_changes(self) -> None:
+        while not self._socket_path.exists() and time.monotonic() - self._began_s < GUARDIAN_FIRST_S:
+            time.sleep(0.05)
         for line in view.lines(str(self._socket_path)):
             self._line("house", line)

@@ -102,8 +102,11 @@ def crc8_j1850(data: bytes) -> int:
 CAN_FAULTS = (
     FaultKind("silent", "sends nothing"),
     FaultKind("frozen", "keeps sending the values of the moment when it froze"),
-    FaultKind("length", "sends frames cut to (or filled with zero up to) so many bytes; id 0 means every frame",
-              {"bytes": 5, "id": 0}),
+    FaultKind(
+        "length",
+        "sends frames cut to (or filled with zero up to) so many bytes; id 0 means every frame",
+        {"bytes": 5, "id": 0},
+    ),
     FaultKind("unknown_id", "sends its frames with identifiers shifted by this much", {"shift": 0x400}),
     FaultKind("extended_id", "sends its frames with 29-bit identifiers of the same number"),
     FaultKind("enum", "one signal carries this raw value, sense or not", {"signal": "", "value": 255}),

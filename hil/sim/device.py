@@ -51,8 +51,10 @@ class FaultKind:
         if strangers:
             known = ", ".join(self.defaults) or "none"
             raise ControlError(f"fault {self.name} has no parameter {', '.join(sorted(strangers))} (it has: {known})")
-        return {name: _coerce(self.name, name, given.get(name, default), type(default))
-                for name, default in self.defaults.items()}
+        return {
+            name: _coerce(self.name, name, given.get(name, default), type(default))
+            for name, default in self.defaults.items()
+        }
 
 
 def _coerce(where: str, name: str, value: object, wanted: type[Value]) -> Value:
@@ -140,8 +142,10 @@ class Device(ABC):
                 return {}
             case {"get": str(what)}:
                 return self._get(what, now_ms)
-        raise ControlError('a request is {"fault": NAME, ...}, {"clear": true}, {"get": "state"|"writes"|"faults"} '
-                           'or {"set": NAME, "value": ...}')
+        raise ControlError(
+            'a request is {"fault": NAME, ...}, {"clear": true}, {"get": "state"|"writes"|"faults"} '
+            'or {"set": NAME, "value": ...}'
+        )
 
     def _break(self, name: str, params: Json, now_ms: int) -> Json:
         complete = self.faults.add(name, params)

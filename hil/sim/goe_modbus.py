@@ -85,9 +85,11 @@ class GoeCharger(ModbusDevice):
         FaultKind("deaf", "acknowledges writes and does nothing"),
     )
     settable: ClassVar[Mapping[str, str]] = {
-        "car": "none, plugged or full", "error": "code of register 107; 0 is none",
+        "car": "none, plugged or full",
+        "error": "code of register 107; 0 is none",
         "voltage": "V on every phase; the plant overwrites it",
-        "ampere": "A, as if the vendor's app had set it", "force_state": "0, 1 or 2, likewise",
+        "ampere": "A, as if the vendor's app had set it",
+        "force_state": "0, 1 or 2, likewise",
         "power_cycle": "any value: off and on again",
     }
 
@@ -164,14 +166,23 @@ class GoeCharger(ModbusDevice):
 
     def image(self, now_ms: int) -> Image:
         phases = zip((1, 2, 3), self.voltages, self.currents(), strict=True)
-        electric = {f"{what}_l{phase}": value for phase, volt, ampere in phases
-                    for what, value in (("voltage", volt), ("current", ampere))}
+        electric = {
+            f"{what}_l{phase}": value
+            for phase, volt, ampere in phases
+            for what, value in (("voltage", volt), ("current", ampere))
+        }
         values: dict[str, float] = {
-            **electric, "car_state": self.car_state(now_ms), "error": self.error, "power": self.power(),
+            **electric,
+            "car_state": self.car_state(now_ms),
+            "error": self.error,
+            "power": self.power(),
             "cable_ampere": self.options.cable_ampere if self.car is not None else 0,
-            "energy_total": self.energy_kwh, "allow": int(self.offer(now_ms) > 0),
+            "energy_total": self.energy_kwh,
+            "allow": int(self.offer(now_ms) > 0),
             "phases": 0b111_000 | ((1 << self.phases_used) - 1) * self.contactor,  # before | after the contactor
-            "ampere": self.ampere, "phase_mode": self.phase_mode, "force_state": self.force,
+            "ampere": self.ampere,
+            "phase_mode": self.phase_mode,
+            "force_state": self.force,
         }
         blank: Image = {(table, at): 0 for table, addresses in MAPPED.items() for at in addresses}
         return blank | image_of(TABLE, values) | {("holding", AMPERE_EEPROM): self.ampere_flash}
@@ -186,8 +197,12 @@ class GoeCharger(ModbusDevice):
             self.advance(now_ms)
 
     def _judge(self, address: int, word: int) -> None:
-        allowed = {AMPERE_VOLATILE: range(AMPERE_MIN, AMPERE_MAX + 1), AMPERE_EEPROM: range(AMPERE_MIN, AMPERE_MAX + 1),
-                   PHASE_MODE: range(3), FORCE_STATE: range(3)}
+        allowed = {
+            AMPERE_VOLATILE: range(AMPERE_MIN, AMPERE_MAX + 1),
+            AMPERE_EEPROM: range(AMPERE_MIN, AMPERE_MAX + 1),
+            PHASE_MODE: range(3),
+            FORCE_STATE: range(3),
+        }
         if address not in allowed:
             raise RefusedError(Refusal.ILLEGAL_ADDRESS)
         if word not in allowed[address]:
@@ -240,10 +255,18 @@ class GoeCharger(ModbusDevice):
     def state(self, now_ms: int) -> Json:
         self.advance(now_ms)
         return {
-            "car_state": self.car_state(now_ms).name.lower(), "offered_a": self.offer(now_ms),
-            "current_a": self.currents(), "power_w": self.power(), "contactor": self.contactor, "ampere": self.ampere,
-            "ampere_flash": self.ampere_flash, "flash_writes": self.flash_writes, "force_state": self.force.value,
-            "phase_mode": self.phase_mode, "phases_used": self.phases_used, "error": self.error,
+            "car_state": self.car_state(now_ms).name.lower(),
+            "offered_a": self.offer(now_ms),
+            "current_a": self.currents(),
+            "power_w": self.power(),
+            "contactor": self.contactor,
+            "ampere": self.ampere,
+            "ampere_flash": self.ampere_flash,
+            "flash_writes": self.flash_writes,
+            "force_state": self.force.value,
+            "phase_mode": self.phase_mode,
+            "phases_used": self.phases_used,
+            "error": self.error,
             "energy_kwh": self.energy_kwh,
         }
 

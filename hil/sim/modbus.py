@@ -106,8 +106,9 @@ class ModbusDevice(Device):
             address = int.from_bytes(pdu[1:3], "big")
             data = pdu[6:] if pdu[0] in (15, WRITE_MULTIPLE) else pdu[3:]
             values = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
-            self.record_write(now_ms, function=pdu[0], address=address, values=values, raw=pdu.hex(),
-                              accepted=accepted, why=why)
+            self.record_write(
+                now_ms, function=pdu[0], address=address, values=values, raw=pdu.hex(), accepted=accepted, why=why
+            )
 
     def _do_pdu(self, pdu: bytes, now_ms: int) -> bytes:
         if pdu[0] not in self.codes:
@@ -140,8 +141,9 @@ class ModbusDevice(Device):
     def on_fault(self, name: str, params: dict[str, Value], now_ms: int) -> None:
         register = params.get("register", "")
         if (register or name in ("enum", "value")) and register not in self.table.registers:
-            raise ControlError(f"fault {name}: no register {register!r}; the table has "
-                               f"{', '.join(self.table.registers)}")
+            raise ControlError(
+                f"fault {name}: no register {register!r}; the table has {', '.join(self.table.registers)}"
+            )
         if name == "frozen":
             self.advance(now_ms)
             self._frozen = self.image(now_ms)
@@ -162,8 +164,11 @@ class ModbusDevice(Device):
             place(image, register, [0xFFFF] * register.words)
         if self.faults.has("wrong_order"):
             for register in self.table.registers.values():
-                place(image, register, [image[register.table, register.address + at]
-                                        for at in reversed(range(register.words))])
+                place(
+                    image,
+                    register,
+                    [image[register.table, register.address + at] for at in reversed(range(register.words))],
+                )
         return image
 
     def _hit(self, fault: str) -> list[Register]:

@@ -23,12 +23,28 @@ FOREIGN_IDS = (0x00F, 0x305, 0x306, 0x307)  # what inverters send to a BMS; the 
 TABLE = load("pylontech_can.dbc")
 
 PROTECTION_BITS = {  # name -> (byte of 0x359, bit); protections are bytes 0 and 1, their warnings bytes 2 and 3
-    "high_voltage": (0, 1), "low_voltage": (0, 2), "high_temperature": (0, 3), "low_temperature": (0, 4),
-    "high_current": (0, 7), "high_charge_current": (1, 0), "bms_internal": (1, 3), "cell_imbalance": (1, 4),
+    "high_voltage": (0, 1),
+    "low_voltage": (0, 2),
+    "high_temperature": (0, 3),
+    "low_temperature": (0, 4),
+    "high_current": (0, 7),
+    "high_charge_current": (1, 0),
+    "bms_internal": (1, 3),
+    "cell_imbalance": (1, 4),
 }
 ALARM_PAIRS = (  # the order of the two-bit messages of 0x35A, from bit 0
-    "general", "high_voltage", "low_voltage", "high_temperature", "low_temperature", "high_temp_charge",
-    "low_temp_charge", "high_current", "high_charge_current", "contactor", "short_circuit", "bms_internal",
+    "general",
+    "high_voltage",
+    "low_voltage",
+    "high_temperature",
+    "low_temperature",
+    "high_temp_charge",
+    "low_temp_charge",
+    "high_current",
+    "high_charge_current",
+    "contactor",
+    "short_circuit",
+    "bms_internal",
     "cell_imbalance",
 )
 RAISED, CLEARED = 1, 2
@@ -61,10 +77,16 @@ class PylontechBattery(CanDevice):
         FaultKind("decivolt", "sends the voltage of 0x356 in 0.1 V, as some makers do"),
     )
     settable: ClassVar[Mapping[str, str]] = {
-        "soc": "%", "temperature": "degC", "charge_limit": "A", "discharge_limit": "A",
-        "current": "A, positive charges; the plant overwrites it", "voltage": "V",
-        "charge_voltage": "V", "discharge_voltage": "V",
-        "alarm": "name of an alarm to raise", "warning": "name of a warning to raise",
+        "soc": "%",
+        "temperature": "degC",
+        "charge_limit": "A",
+        "discharge_limit": "A",
+        "current": "A, positive charges; the plant overwrites it",
+        "voltage": "V",
+        "charge_voltage": "V",
+        "discharge_voltage": "V",
+        "alarm": "name of an alarm to raise",
+        "warning": "name of a warning to raise",
         "clear_alarm": "name of an alarm and warning to end",
     }
 
@@ -72,9 +94,17 @@ class PylontechBattery(CanDevice):
         super().__init__(name)
         self.options = options
         self.values: dict[str, float] = {
-            key: getattr(options, key) for key in
-            ("soc", "soh", "temperature", "charge_limit", "discharge_limit", "charge_voltage", "discharge_voltage",
-             "current")
+            key: getattr(options, key)
+            for key in (
+                "soc",
+                "soh",
+                "temperature",
+                "charge_limit",
+                "discharge_limit",
+                "charge_voltage",
+                "discharge_voltage",
+                "current",
+            )
         }
         self.fixed_voltage = options.voltage
         self.alarms: dict[str, int] = {}  # name -> RAISED or CLEARED; absent means never heard of
@@ -148,15 +178,32 @@ class PylontechBattery(CanDevice):
         old = self.options.generation == "old"
         frames = [
             self._frame("BMS_LIMITS", self.options.limits_bytes, self._limits_raw()),
-            self._frame("BMS_STATE", 4 if old else 6, {
-                "StateOfCharge": round(self.values["soc"]), "StateOfHealth": round(self.values["soh"])}),
+            self._frame(
+                "BMS_STATE",
+                4 if old else 6,
+                {"StateOfCharge": round(self.values["soc"]), "StateOfHealth": round(self.values["soh"])},
+            ),
             self._frame("BMS_MEASUREMENT", 6, self._measurement_raw()),
         ]
         frames += [self._old_alarms(), self._requests()] if old else [self._new_alarms()]
         frames.append(self._frame("BMS_MAKER", 8, {"Maker": int.from_bytes(b"PYLON   ", "little")}))
-        return frames if old else [*frames, self._frame("BMS_IDENTITY", 8, {
-            "BatteryType": 0x494C, "FirmwareVersion": 0x0301, "InstalledCapacity": round(self.options.capacity_ah),
-            "ManufacturerId": 0x00AA})]
+        return (
+            frames
+            if old
+            else [
+                *frames,
+                self._frame(
+                    "BMS_IDENTITY",
+                    8,
+                    {
+                        "BatteryType": 0x494C,
+                        "FirmwareVersion": 0x0301,
+                        "InstalledCapacity": round(self.options.capacity_ah),
+                        "ManufacturerId": 0x00AA,
+                    },
+                ),
+            ]
+        )
 
     def _frame(self, message_name: str, length: int, raw: dict[str, int]) -> Frame:
         message = TABLE[message_name]
@@ -165,14 +212,19 @@ class PylontechBattery(CanDevice):
     def _limits_raw(self) -> dict[str, int]:
         charge, discharge = self.limits()
         return TABLE["BMS_LIMITS"].raw(
-            ChargeVoltageLimit=self.values["charge_voltage"], ChargeCurrentLimit=charge,
-            DischargeCurrentLimit=discharge, DischargeVoltageLimit=self.values["discharge_voltage"])
+            ChargeVoltageLimit=self.values["charge_voltage"],
+            ChargeCurrentLimit=charge,
+            DischargeCurrentLimit=discharge,
+            DischargeVoltageLimit=self.values["discharge_voltage"],
+        )
 
     def _measurement_raw(self) -> dict[str, int]:
         scale = 0.1 if self.faults.has("decivolt") else 1.0
         return TABLE["BMS_MEASUREMENT"].raw(
-            PackVoltage=self.voltage() * scale, PackCurrent=self.values["current"],
-            Temperature=self.values["temperature"])
+            PackVoltage=self.voltage() * scale,
+            PackCurrent=self.values["current"],
+            Temperature=self.values["temperature"],
+        )
 
     def _old_alarms(self) -> Frame:
         packed = [0, 0, 0, 0]
@@ -183,20 +235,31 @@ class PylontechBattery(CanDevice):
                     packed[first + byte] |= 1 << bit
         names = ("ProtectionDischarge", "ProtectionCharge", "WarningDischarge", "WarningCharge")
         raw = dict(zip(names, packed, strict=True))
-        return self._frame("BMS_PROTECTION", 7, {
-            **raw, "ModuleCount": self.options.modules, "MakerMark": int.from_bytes(b"PN", "little")})
+        return self._frame(
+            "BMS_PROTECTION",
+            7,
+            {**raw, "ModuleCount": self.options.modules, "MakerMark": int.from_bytes(b"PN", "little")},
+        )
 
     def _new_alarms(self) -> Frame:
         def word(active: dict[str, int]) -> int:
             return sum(code << 2 * ALARM_PAIRS.index(name) for name, code in active.items())
+
         return self._frame("BMS_ALARMS", 8, {"Alarms": word(self.alarms), "Warnings": word(self.warnings)})
 
     def _requests(self) -> Frame:
         charge, discharge = self.limits()
         soc = self.values["soc"]
-        return self._frame("BMS_REQUEST", 2, {  # force charge: II below 10 %, I below 6 % (Pylontech V1.2)
-            "ChargeEnable": int(charge > 0), "DischargeEnable": int(discharge > 0),
-            "ForceChargeOne": int(soc < 6.0), "ForceChargeTwo": int(soc < 10.0)})
+        return self._frame(
+            "BMS_REQUEST",
+            2,
+            {  # force charge: II below 10 %, I below 6 % (Pylontech V1.2)
+                "ChargeEnable": int(charge > 0),
+                "DischargeEnable": int(discharge > 0),
+                "ForceChargeOne": int(soc < 6.0),
+                "ForceChargeTwo": int(soc < 10.0),
+            },
+        )
 
     # -- control --
 
@@ -222,9 +285,14 @@ class PylontechBattery(CanDevice):
     def state(self, now_ms: int) -> Json:
         self._integrate(now_ms)
         charge, discharge = self.limits()
-        return {**self.values, "voltage": self.voltage(), "charge_offered": charge, "discharge_offered": discharge,
-                "alarms": sorted(name for name, code in self.alarms.items() if code == RAISED),
-                "warnings": sorted(name for name, code in self.warnings.items() if code == RAISED)}
+        return {
+            **self.values,
+            "voltage": self.voltage(),
+            "charge_offered": charge,
+            "discharge_offered": discharge,
+            "alarms": sorted(name for name, code in self.alarms.items() if code == RAISED),
+            "warnings": sorted(name for name, code in self.warnings.items() if code == RAISED),
+        }
 
 
 def make(name: str, options: Options, now_ms: int) -> PylontechBattery:

@@ -56,8 +56,13 @@ def load(file_name: str) -> RegisterTable:
     document: dict[str, Any] = yaml.safe_load((files("dbc") / file_name).read_text("utf-8"))
     kinds_of_group = {group["name"]: str(group["table"]) for group in document["groups"]}
     registers = {
-        name: Register(name, kinds_of_group[entry["group"]], int(entry["address"]), str(entry["type"]),
-                       float(entry.get("factor", 1.0)))
+        name: Register(
+            name,
+            kinds_of_group[entry["group"]],
+            int(entry["address"]),
+            str(entry["type"]),
+            float(entry.get("factor", 1.0)),
+        )
         for name, entry in document["registers"].items()
     }
     return RegisterTable(registers, int(document["max_registers"]))

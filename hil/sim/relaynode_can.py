@@ -81,8 +81,11 @@ class RelayNode(CanDevice):
         FaultKind("welded", "this contact stays closed once it is closed", {"contact": 1}),
         FaultKind("dead_coil", "this coil pulls no longer", {"contact": 1}),
         FaultKind("foreign", "somebody else closes this contact", {"contact": 1}),
-        FaultKind("mirror", "this mirror contact says: 0 open, 1 closed, 2 moving, 3 not available",
-                  {"contact": 1, "value": 3}),
+        FaultKind(
+            "mirror",
+            "this mirror contact says: 0 open, 1 closed, 2 moving, 3 not available",
+            {"contact": 1, "value": 3},
+        ),
         FaultKind("coil_supply", "the coils' supply sags to so many volts", {"volt": 12.0}),
         FaultKind("deaf", "receives nothing"),
     )
@@ -210,8 +213,9 @@ class RelayNode(CanDevice):
             return []
         if not self.faults.has("frozen"):
             self._frozen = None
-        raw = broken_signals(STATUS, {**(self._frozen or self._values()), "AliveCounter": self._status_counter},
-                             self.faults)
+        raw = broken_signals(
+            STATUS, {**(self._frozen or self._values()), "AliveCounter": self._status_counter}, self.faults
+        )
         if not self.faults.has("stuck_counter"):
             self._status_counter = (self._status_counter + 1) % COUNTER_WRAP
         frame = sealed(self.status_id, STATUS.pack(raw))
@@ -224,7 +228,10 @@ class RelayNode(CanDevice):
         mirrors |= {f"Contact{index + 1}": contact.mirror for index, contact in enumerate(self.contacts)}
         mirrors |= {f"Contact{params['contact']}": int(params["value"]) for params in self.faults.all("mirror")}
         return {
-            **mirrors, "CoilEcho": self.driven(), "Permit": int(self.permit), "DropReason": self.drop_reason,
+            **mirrors,
+            "CoilEcho": self.driven(),
+            "Permit": int(self.permit),
+            "DropReason": self.drop_reason,
             "RejectedCommands": self.rejected,
             **STATUS.raw(CoilSupply=self.supply_v(), DropOutTime=self.options.drop_out_ms),
         }
@@ -242,8 +249,12 @@ class RelayNode(CanDevice):
         return {
             "closed": [contact.closed for contact in self.contacts],
             "moving": [contact.arrives_ms is not None for contact in self.contacts],
-            "coils_commanded": self.coils, "coils_driven": self.driven(), "permit": self.permit,
-            "drop_reason": self.drop_reason.name.lower(), "rejected": self.rejected, "supply_v": self.supply_v(),
+            "coils_commanded": self.coils,
+            "coils_driven": self.driven(),
+            "permit": self.permit,
+            "drop_reason": self.drop_reason.name.lower(),
+            "rejected": self.rejected,
+            "supply_v": self.supply_v(),
             "drop_out_ms": self.options.drop_out_ms,
         }
 

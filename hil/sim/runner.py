@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import signal
 import socket
 from collections.abc import Callable
-from typing import TextIO
 
 from hil.plant import Plant
 from hil.sim.device import Device, Json
 from hil.sim.wires import Wire, now_ms
+from hil.trace import write_line
 from hil.unix_socket import RigError, claim, remove
 
 PLANT_EXCHANGE_S = 0.1
@@ -120,8 +121,9 @@ class PlantWire(Wire):
         remove(self._path)
 
 
-async def run(device: Device, make_wire: Callable[[asyncio.Future[str]], Wire], run_dir: str,
-              ready: Callable[[], None]) -> None:
+async def run(
+    device: Device, make_wire: Callable[[asyncio.Future[str]], Wire], run_dir: str, ready: Callable[[], None]
+) -> None:
     """Serve one device (or the plant) until SIGINT or SIGTERM; RigError when it cannot begin or go on."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[str] = loop.create_future()
@@ -133,7 +135,7 @@ async def run(device: Device, make_wire: Callable[[asyncio.Future[str]], Wire], 
         open(os.path.join(run_dir, f"{device.name}.trace.jsonl"), "a", encoding="utf-8", buffering=1) as trace,
         contextlib.ExitStack() as stack,
     ):
-        device.trace = lambda line: _write_line(trace, line)
+        device.trace = functools.partial(write_line, trace)
         await port.open()
         stack.callback(port.close)
         stack.callback(wire.close)
@@ -143,7 +145,3 @@ async def run(device: Device, make_wire: Callable[[asyncio.Future[str]], Wire], 
         ready()
         if why := await ended:
             raise RigError(why)
-
-
-def _write_line(trace: TextIO, line: Json) -> None:
-    trace.write(json.dumps(line) + "\n")  # the file is line-buffered: a killed process loses nothing

@@ -38,7 +38,8 @@ class EastronMeter(ModbusDevice):
     table = TABLE
     codes = (READ_INPUT,)
     settable: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        TABLE.registers, "as in dbc/sdm630_modbus.yaml; the plant overwrites it (the fault `value` lasts)")
+        TABLE.registers, "as in dbc/sdm630_modbus.yaml; the plant overwrites it (the fault `value` lasts)"
+    )
 
     def __init__(self, name: str, options: Options) -> None:
         super().__init__(name, options.unit)

@@ -57,8 +57,9 @@ class CanWire(Wire):
         try:
             self._sock = connect(self._path, self._device.name)
         except OSError as error:
-            raise RigError(f"{self._path}: no CAN hub listens here ({error.strerror}); start the house, or "
-                           "`powerwarden-rig hub`") from None
+            raise RigError(
+                f"{self._path}: no CAN hub listens here ({error.strerror}); start the house, or `powerwarden-rig hub`"
+            ) from None
         asyncio.get_running_loop().add_reader(self._sock, self._receive)
         self.nudge()
 
@@ -116,8 +117,10 @@ class TcpWire(Wire):
         try:
             self._server = await asyncio.start_server(self._serve, self._host, self._port)
         except OSError as error:
-            raise RigError(f"{self._host}:{self._port}: cannot listen ({error.strerror}); another house has the port: "
-                           "use --port-base") from None
+            raise RigError(
+                f"{self._host}:{self._port}: cannot listen ({error.strerror}); another house has the port: "
+                "use --port-base"
+            ) from None
 
     @property
     def port(self) -> int:

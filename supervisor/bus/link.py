@@ -21,6 +21,7 @@ from supervisor.bus.host import HostCore
 from supervisor.bus.ports import Backoff, Clock
 
 SAMPLES_PER_PACKET = 512
+PATIENCE_MS = 2_000
 PACKETS_PER_TURN = 64  # read at most, so that a babbling guardian cannot keep the wires from being served
 log = logging.getLogger("bus")
 
@@ -33,6 +34,7 @@ class GuardianLink:
         self._hello = wire.Hello(wire.Role.BUS, core.bus.name, os.getpid(), wire.PROTOCOL, digest)
         self._backoff = Backoff(first=100, most=1_000)
         self._sock: socket.socket | None = None
+        self._apart_ms: int | None = None  # since when there has been no guardian
         self._full = False
         self._flush_soon: asyncio.Handle | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -48,6 +50,7 @@ class GuardianLink:
             self._lose(f"cannot connect: {error}")
             return
         asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
+        self._apart_ms = None
         self._core.on_guardian(connected=True)
         self.flush()
 
@@ -59,9 +62,13 @@ class GuardianLink:
                 handle.cancel()
 
     def _lose(self, why: str) -> None:
+        met = self._sock is not None
         self._close()
         self._core.on_guardian(connected=False)
-        log.warning("guardian: %s", why)
+        now_ms = self._clock()
+        self._apart_ms = now_ms if self._apart_ms is None else self._apart_ms
+        if met or now_ms - self._apart_ms >= PATIENCE_MS:  # at a common start we may be here before the guardian
+            log.warning("guardian: %s", why)
         self._retry = asyncio.get_running_loop().call_later(self._backoff.fail() / 1000, self.start)
 
     def _close(self) -> None:
@@ -142,5 +149,3 @@ class GuardianLink:
             asyncio.get_running_loop().remove_writer(self._sock.fileno())
         self._full = False
         self.flush()
-
-

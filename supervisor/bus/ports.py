@@ -26,7 +26,9 @@ Order = Frame | WriteRegisters | SendBytes
 """An ask that may change something in a device."""
 
 CARRIES: dict[BusKind, tuple[type, ...]] = {
-    BusKind.CAN: (Frame,), BusKind.MODBUS: (ReadRegisters, WriteRegisters), BusKind.SERIAL: (SendBytes,),
+    BusKind.CAN: (Frame,),
+    BusKind.MODBUS: (ReadRegisters, WriteRegisters),
+    BusKind.SERIAL: (SendBytes,),
 }
 
 

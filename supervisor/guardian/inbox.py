@@ -25,12 +25,13 @@ BURST, RATE_PER_S = 20, 50
 
 
 class Inbox:
-    """Collects between two cycles. ``image`` is always the newest image."""
+    """Collects between two cycles. ``image`` is always the newest image, ``recorded`` the one that
+    the journal knows."""
 
     def __init__(self, plan: Plan, site: Site, image: Image, now_ms: int) -> None:
         self._plan = plan
         self._own = {bus.name: {p.index for d in bus.devices for p in d.signals} for bus in site.buses}
-        self.image = image
+        self.image = self.recorded = image
         self.samples: list[Sample] = []
         self.requests: list[tuple[Peer, Request]] = []
         self.foreign = 0
@@ -70,3 +71,4 @@ class Inbox:
     def clear(self) -> None:
         """After a cycle: everything that had come has been dealt with."""
         self.samples, self.requests, self.early = [], [], False
+        self.recorded = self.image

@@ -3,27 +3,30 @@
 Rules
 * The scan loop only hands a record over (:meth:`Journal.accept`); a thread of its own encodes and writes. The queue
   is bounded: when the disk does not keep up, ``accept`` says False at once and nothing waits.
-* One JSON object a line. A segment begins with a head: site, digest, the image and state it starts from; so any
-  segment can be read alone.
-* Bounded on disk: a segment ends at SEGMENT_MAX bytes and is compressed, and the oldest go beyond TOTAL_MAX.
+* One JSON object a line, compressed as it is written (``zcat`` reads it, also an unfinished one). A segment begins
+  with a head: site, digest, the image and state it starts from; so any segment can be read alone.
+* Bounded on disk: a segment ends at SEGMENT_MAX bytes, and the oldest go beyond TOTAL_MAX.
 
 This file never decides anything and never raises into the loop.
 """
 
 from __future__ import annotations
 
-import gzip
 import logging
 import queue
-import shutil
 import threading
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
-SEGMENT_MAX = 16_000_000  # bytes
+from supervisor.kernel.question import Image
+from supervisor.kernel.signal import Quality, Sample
+
+SEGMENT_MAX = 8_000_000  # bytes on disk
 TOTAL_MAX = 200_000_000  # bytes of all segments together
 QUEUE_MAX = 2_000  # records: at 20 cycles a second more than a minute and a half
 FLUSH_S = 1.0
@@ -31,7 +34,8 @@ log = logging.getLogger("journal")
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One cycle: n its number, t its time (ms), s samples, q requests, e events, d decisions, o (target, output)."""
+    """One cycle: n its number, t its time (ms), s samples (see ``packed``), q requests, e events, d decisions,
+    o (target, output)."""
 
     n: int
     t: int
@@ -134,9 +138,10 @@ class Segment:
     """One file of the journal, opened at its first line so that a full disk is noticed where it is handled."""
 
     def __init__(self, folder: Path, head: Head) -> None:
+        self.path = folder / f"journal-{head.wall.replace(':', '')}-{head.n}.jsonl.gz"
         self._folder = folder
-        self.path = folder / f"journal-{head.wall.replace(':', '')}-{head.n}.jsonl"
-        self._file = None if not folder.is_dir() else self.path.open("ab")
+        self._file: BinaryIO | None = None
+        self._packer = zlib.compressobj(6, wbits=31)
         self._encode = msgspec.json.Encoder().encode
         self._flushed_ns = time.monotonic_ns()
         self.size = 0
@@ -144,27 +149,46 @@ class Segment:
     def write(self, record: Record | Head) -> None:
         if self._file is None:
             self._file = self.path.open("ab")
-        line = self._encode(record) + b"\n"
-        self._file.write(line)
-        self.size += len(line)
+        self._put(self._packer.compress(self._encode(record) + b"\n"))
         if time.monotonic_ns() - self._flushed_ns > FLUSH_S * 1e9:
             self.flush()
 
     def flush(self) -> None:
+        """What has been written so far can be read after a kill."""
         if self._file is not None:
+            self._put(self._packer.flush(zlib.Z_SYNC_FLUSH))
             self._file.flush()
         self._flushed_ns = time.monotonic_ns()
 
+    def _put(self, data: bytes) -> None:
+        if self._file is not None and data:
+            self._file.write(data)
+            self.size += len(data)
+
     def close(self) -> None:
-        """End the segment, compress it, and let go of the oldest beyond TOTAL_MAX."""
-        if self._file is None:
-            return
-        self._file.close()
-        self._file = None
-        with self.path.open("rb") as plain, gzip.open(f"{self.path}.gz", "wb", compresslevel=6) as packed:
-            shutil.copyfileobj(plain, packed)
-        self.path.unlink()
+        """End the segment, and let go of the oldest beyond TOTAL_MAX."""
+        if self._file is not None:
+            self._put(self._packer.flush())
+            self._file.close()
+            self._file = None
         prune(self._folder, TOTAL_MAX)
+
+
+def packed(samples: Iterable[Sample], before: Image) -> list[object]:
+    """Samples in their order, without what repeats itself: [at_ms, [index, value, quality] or a bare index where value
+    and quality are those of the reading before, ...], a new list for each time of receipt."""
+    groups: list[object] = []
+    group: list[object] = []
+    newest: dict[int, tuple[int | None, Quality]] = {}
+    for sample in samples:
+        if not group or group[0] != sample.at_ms:
+            group = [sample.at_ms]
+            groups.append(group)
+        was = newest.get(sample.signal) or (before[sample.signal].value, before[sample.signal].quality)
+        now = (sample.value, sample.quality)
+        group.append(sample.signal if now == was else [sample.signal, *now])
+        newest[sample.signal] = now
+    return groups
 
 
 def prune(folder: Path, total_max: int) -> None:

@@ -21,7 +21,7 @@ from supervisor import wire
 from supervisor.guardian import tell
 from supervisor.guardian.clock import now_ms
 from supervisor.guardian.inbox import GAP_MIN_MS, Inbox
-from supervisor.guardian.journal import Head, Journal, Record
+from supervisor.guardian.journal import Head, Journal, Record, packed
 from supervisor.guardian.peers import Peer, Peers
 from supervisor.guardian.watchdog import Watchdog
 from supervisor.kernel.cycle import Result, step
@@ -170,7 +170,7 @@ class Guardian:
             record = Record(
                 self._state.cycle,
                 at_ms,
-                list(inbox.samples),
+                packed(inbox.samples, inbox.recorded),
                 list(requests),
                 list(result.events),
                 list(result.decisions),
@@ -189,7 +189,7 @@ class Guardian:
             wall,
             self._state.cycle,
             at_ms,
-            self._inbox.image,
+            self._inbox.recorded,
             self._state,
         )
 

@@ -2,7 +2,8 @@
 
 Rules
 * Every declared signal has a place from the start, if only as MISSING.
-* A sample older than the reading in place is late and changes nothing; a repeated one changes nothing either.
+* A sample older than the reading in place is late and changes nothing; a repeated one changes nothing either, unless
+  it says worse of itself.
 * A time stamp from the future is taken as now: a bus process cannot make its readings young for ever.
 * Out of range makes a value INVALID and a jump makes it SUSPECT; both keep it, because it may still trip.
   A level that stays after a jump is believed again at its second sample.
@@ -29,9 +30,15 @@ def absorb(signals: tuple[Signal, ...], image: Image, samples: Iterable[Sample],
     readings = list(image)
     for sample in samples:
         before = readings[sample.signal]
-        if sample.at_ms >= before.at_ms or before.quality is Quality.MISSING:
+        if not _old_news(before, sample):
             readings[sample.signal] = qualify(signals[sample.signal], before, sample, now_ms)
     return tuple(readings)
+
+
+def _old_news(before: Reading, sample: Sample) -> bool:
+    """Is the sample late, or the same again? A jump must not be believed because it was delivered twice."""
+    same = sample.at_ms == before.at_ms and sample.value == before.value and sample.quality <= before.quality
+    return same or sample.at_ms < before.at_ms
 
 
 def qualify(signal: Signal, before: Reading, sample: Sample, now_ms: int) -> Reading:

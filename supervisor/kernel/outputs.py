@@ -40,9 +40,11 @@ def wish(plan: Plan, position: int, state: TargetState, mode: int) -> tuple[int,
 
 
 def rounded(target: Target, value: int) -> int:
-    """The nearest value that the device can express, towards safe."""
+    """The nearest value that the device can express, towards safe: a whole step, and outside its forbidden bands."""
     steps = abs(value - target.safe) // target.step
-    return target.safe + steps * target.step * (1 if value >= target.safe else -1)
+    stepped = target.safe + steps * target.step * (1 if value >= target.safe else -1)
+    possible = clip(stepped, Span(target.lo, target.hi, "", ""), target.safe, target.bands)
+    return stepped if possible == stepped else rounded(target, possible)
 
 
 def settle(target: Target, state: TargetState, span: Span, wanted: int, now_ms: int) -> TargetState:
@@ -68,8 +70,7 @@ def _relax(target: Target, state: TargetState, current: int, goal: int, now_ms: 
         start, start_ms = _first_step(target, current, goal), now_ms
     way = target.ramp * (now_ms - start_ms) // 1000
     reached = min(start + way, goal) if goal >= start else max(start - way, goal)
-    full = Span(target.lo, target.hi, "", "")
-    value = rounded(target, clip(reached, full, target.safe, target.bands))
+    value = rounded(target, reached)
     if tighter(value, current, target.safe):
         value = current
     state = msgspec.structs.replace(state, ramp_ms=start_ms)

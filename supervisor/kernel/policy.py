@@ -37,6 +37,8 @@ def judge(
         kind, asked, duration_ms = _read(plan, request, state, position, holder, now_ms)
         permission = _permitted(plan, position, holder, kind, mode, now_ms)
         clauses.append(Clause(plan.permissions[permission].id, "permits", plan.permissions[permission].why))
+        if plan.observe:
+            clauses.append(Clause("house.observe", "notes", "this house only observes: nothing is written to any wire"))
         _place(plan, state, holder, now_ms)
         value = _fit(plan, position, permission, span, asked, clauses)
     except Refusal as refusal:
@@ -53,6 +55,8 @@ def _read(
     """Kind, value and duration of a request, taken literally or refused."""
     if not 0 <= now_ms - request.received_ms <= REQUEST_AGE_MAX_MS:
         raise Refusal("request.age", f"the request is older than {REQUEST_AGE_MAX_MS} ms; send it again")
+    if request.duration_ms is not None and request.duration_ms <= 0:
+        raise Refusal("request.duration", "a duration is a positive number")
     if request.verb is Verb.RENEW:
         lease = state.lease
         if lease is None or lease.holder != holder:
@@ -65,8 +69,6 @@ def _read(
         raise Refusal("request.kind", f"a lease is 'live' or 'setting', not {request.kind!r}")
     if request.value is None or not -(2**53) < request.value < 2**53:
         raise Refusal("request.value", "the value is missing or is no number")
-    if request.duration_ms is not None and request.duration_ms <= 0:
-        raise Refusal("request.duration", "a duration is a positive number")
     kind = Kind(request.kind)
     return kind, request.value, request.duration_ms or DURATION_DEFAULT_MS[kind]
 
@@ -108,13 +110,16 @@ def _place(plan: Plan, state: TargetState, holder: int, now_ms: int) -> None:
 
 
 def _fit(plan: Plan, position: int, permission: int, span: Span, asked: int, clauses: list[Clause]) -> int:
-    """The value inside the permission's band and the envelope; each clip adds the clause that made it."""
+    """The value inside the permission's band and the envelope; a clip adds the clause that made it. The safe value
+    belongs to every band; what lies between it and a band that begins further out is permitted to nobody."""
     target, band = plan.targets[position], plan.permissions[permission]
-    allowed = span.narrow(band.lo, band.hi, band.id)
+    allowed = span.narrow(min(band.lo, target.safe), max(band.hi, target.safe), band.id)
     value = clip(asked, allowed, target.safe, target.bands)
+    if not band.lo <= value <= band.hi:
+        value = target.safe
     if value == asked:
         return value
-    rule = allowed.empty_by or _binding(asked, allowed)
+    rule = allowed.empty_by or _binding(asked, allowed, band)
     reason = f"{rule} leaves {allowed.lo}..{allowed.hi} {target.unit.value}"
     if asked not in range(target.lo, target.hi + 1) or rule in ("rating",):
         reason = f"{target.id} can do {target.lo}..{target.hi} {target.unit.value}" + _bands(target.bands)
@@ -124,12 +129,13 @@ def _fit(plan: Plan, position: int, permission: int, span: Span, asked: int, cla
     return value
 
 
-def _binding(asked: int, allowed: Span) -> str:
+def _binding(asked: int, allowed: Span, band: Permission) -> str:
+    """Who stands in the way of this wish."""
     if asked > allowed.hi:
         return allowed.hi_by
     if asked < allowed.lo:
         return allowed.lo_by
-    return "rating"
+    return "rating" if band.lo <= asked <= band.hi else band.id
 
 
 def _bands(bands: tuple[tuple[int, int], ...]) -> str:

@@ -105,12 +105,12 @@ class Desk:
         if request.verb is Verb.HEARTBEAT:
             return Decision(request.seq, Verdict.DONE, -1, None, (), None)
         if request.verb is Verb.STOP and request.target == "":
-            return self._stop(request, range(len(self.targets)))
+            return self._stop(request, range(len(self.targets)), -1)
         position = next((i for i, target in enumerate(self.plan.targets) if target.id == request.target), None)
         if position is None:
             return self._refused(request, "target.unknown", f"{request.target!r} is not a target of this site")
         if request.verb is Verb.STOP:
-            return self._stop(request, range(position, position + 1))
+            return self._stop(request, range(position, position + 1), position)
         if request.verb is Verb.RELEASE:
             return self._release(request, position, holder)
         return self._set(request, position, holder)
@@ -132,12 +132,12 @@ class Desk:
         self._note(request, decision)
         return decision
 
-    def _stop(self, request: Request, positions: range) -> Decision:
+    def _stop(self, request: Request, positions: range, named: int) -> Decision:
+        """Stop these targets; ``named`` is the one that was named, -1 for all."""
         for position in positions:
             self.targets[position] = replace(self.targets[position], lease=None, stopped_by=request.identity)
-        decision = Decision(
-            request.seq, Verdict.DONE, positions.start, None, (Clause("stop", "permits", "a stop always passes"),), None
-        )
+        clause = Clause("stop", "permits", "a stop always passes")
+        decision = Decision(request.seq, Verdict.DONE, named, None, (clause,), None)
         self._note(request, decision)
         return decision
 

@@ -4,9 +4,9 @@ Theory of operation
 * A row asks its question every cycle. YES fills its bucket, NO drains it ``drain`` times more slowly, so a fault
   that flickers still trips. A full bucket under YES acts and, where the row says so, latches.
 * UNKNOWN acts after the row's grace as well, because unknown is the strict side; but it never latches (unless the
-  row says ``latch_unknown``), and a bucket that YES has begun to fill goes on filling under UNKNOWN, so losing the
-  sensor never delays a trip.
-* An action ends when the answer has been NO for ``clear_ms``, and a latched one only by a reset besides.
+  row says ``latch_unknown``), and a bucket that YES has begun to fill goes on filling under UNKNOWN and acts as unknown
+  when it is full, so losing the sensor never delays a trip.
+* An action ends when the answer has been NO for ``clear_ms``, and a latched one only by a reset after that.
 * Levels are kept as (level, since when), in ms times ``drain``, never in cycles: skipping quiet cycles changes nothing.
 
 This file must never know a device, a volt or a reason: rows are data.
@@ -100,10 +100,8 @@ def advance(rule: Rule, trip: Trip, answer: Answer, reset: bool, now_ms: int) ->
     latched = trip.latched or (
         rule.latch is not Latch.NONE and (cause is YES or (cause is UNKNOWN and rule.latch_unknown))
     )
-    if latched and reset and answer is NO:
-        latched, cause = False, NO
-    if latched and cause is NO:
-        cause = YES
+    if latched and cause is NO:  # its cause has gone; now only a reset ends it
+        latched, cause = (False, NO) if reset else (True, trip.cause)
     if cause is trip.cause and latched == trip.latched:
         return trip
     return Trip(level, answer, since_ms, cause, now_ms, latched)
@@ -111,24 +109,32 @@ def advance(rule: Rule, trip: Trip, answer: Answer, reset: bool, now_ms: int) ->
 
 def _cause(rule: Rule, trip: Trip, now_ms: int) -> Answer:
     """Why the row acts now: YES, UNKNOWN, or NO for not at all."""
-    if trip.answer is YES and level_at(rule, trip, now_ms) >= rule.hold_ms * rule.drain:
+    full = now_ms >= _full_ms(rule, trip, now_ms)
+    if trip.answer is YES and full:
         return YES
     if trip.cause is YES and not (trip.answer is NO and now_ms - trip.since_ms >= rule.clear_ms):
         return YES
-    if trip.answer is UNKNOWN and now_ms - trip.since_ms >= rule.unknown_ms:
+    if trip.answer is UNKNOWN and (now_ms - trip.since_ms >= rule.unknown_ms or (full and trip.level > 0)):
         return UNKNOWN
     if trip.cause is UNKNOWN and not (trip.answer is NO and now_ms - trip.since_ms >= rule.clear_ms):
         return UNKNOWN
     return NO
 
 
+def _full_ms(rule: Rule, trip: Trip, now_ms: int) -> int:
+    """When the bucket is full if it goes on filling from now; now where it already is."""
+    missing = rule.hold_ms * rule.drain - level_at(rule, trip, now_ms)
+    return now_ms - (-missing // rule.drain)
+
+
 def wake(rule: Rule, trip: Trip, now_ms: int) -> int | None:
     """When this row next changes by time alone (ms); None when only a new answer can change it."""
     if trip.answer is YES:
-        missing = rule.hold_ms * rule.drain - level_at(rule, trip, now_ms)
-        return now_ms - (-missing // rule.drain) if trip.cause is not YES else None
+        return _full_ms(rule, trip, now_ms) if trip.cause is not YES else None
     if trip.answer is UNKNOWN:
-        return trip.since_ms + rule.unknown_ms if trip.cause is NO else None
+        grace_ms = trip.since_ms + rule.unknown_ms
+        due_ms = min(grace_ms, _full_ms(rule, trip, now_ms)) if trip.level > 0 else grace_ms
+        return due_ms if trip.cause is NO else None
     return trip.since_ms + rule.clear_ms if trip.cause is not NO and not trip.latched else None
 
 

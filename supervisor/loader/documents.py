@@ -97,7 +97,7 @@ class Item:
         """The value, which must be one of ``choices``."""
         known = list(choices)
         if self.text() not in known:
-            raise self.error(f"'{self.text()}' is not one of {', '.join(known)}{nearest(self.text(), known)}")
+            raise self.error(f"'{self.text()}' is not one of {', '.join(known)}{_alike(self.text(), known)}")
         return self.text()
 
     def flag(self) -> bool:
@@ -119,11 +119,15 @@ class Item:
 def nearest(word: str, known: Iterable[str]) -> str:
     """'; did you mean …?' when something known looks alike, else what is known."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, 1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
+    if alike := _alike(word, names):
+        return alike
     more = f" and {len(names) - KNOWN_MAX} more" if len(names) > KNOWN_MAX else ""
     return f"; known here: {', '.join(names[:KNOWN_MAX])}{more}" if names else ""
+
+
+def _alike(word: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(word, names, 1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def name_of(key: str, item: Item) -> str:

@@ -74,9 +74,10 @@ def add(policies: Policies, document: Item, words: Vocabulary) -> None:
 
 def why(item: Item) -> str:
     """The reason of a rule; one without a reason does not load."""
-    text = item.need("why", "every rule says why it is there").text().strip()
+    reason = item.need("why", "every rule says why it is there")
+    text = reason.text().strip()
     if not 5 <= len(text) <= 400:
-        raise item.error("'why' wants a sentence of 5 to 400 characters")
+        raise reason.error("write a sentence of 5 to 400 characters")
     return text
 
 
@@ -131,6 +132,12 @@ def _actions(item: Item, key: str, words: Vocabulary) -> tuple[Narrowing, ...] |
     return tuple(narrowing(name, part, words) for name, part in given.fields().items())
 
 
+def _target(item: Item, words: Vocabulary) -> tuple[int, Target]:
+    """The target that a rule names in its own line."""
+    given = item.need("target", "name the target, such as wallbox.current")
+    return find_target(given.text(), given, words)
+
+
 def find_target(name: str, item: Item, words: Vocabulary) -> tuple[int, Target]:
     """A target by name. Raises DocumentError with the nearest names."""
     if name not in words.targets:
@@ -155,10 +162,11 @@ def narrowing(name: str, item: Item, words: Vocabulary) -> Narrowing:
 
 
 def _cap(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
-    index, target = find_target(item.need("target", "name the target it limits").text(), item, words)
-    named = words.names.find(item.need("signal", "name the signal that tells the limit").text(), item)
+    index, target = _target(item, words)
+    signal = item.need("signal", "name the signal that tells the limit")
+    named = words.names.find(signal.text(), signal)
     if named.signal.unit is not target.unit:
-        raise item.error(f"{named.signal.id} is in {named.signal.unit}, {target.id} in {target.unit}")
+        raise signal.error(f"{named.signal.id} is in {named.signal.unit}, {target.id} in {target.unit}")
     blind = amount(item.need("blind", "say what is allowed while the signal is not known"), target.unit)
     policies.caps.append(Cap(identity, why(item), index, Source(named.index, named.signal.max_age_ms), blind))
 
@@ -178,7 +186,7 @@ def _mode_rule(policies: Policies, identity: str, item: Item, words: Vocabulary)
 
 
 def _permission(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
-    index, target = find_target(item.need("target", "name what may be set").text(), item, words)
+    index, target = _target(item, words)
     kinds = item.get("kinds")
     smallest, largest = item.need("from", "the smallest value that may be asked"), item.need("to", "the largest")
     lo, hi = amount(smallest, target.unit), amount(largest, target.unit)
@@ -206,8 +214,9 @@ def _identity(item: Item, words: Vocabulary) -> int:
 
 
 def _program(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
-    index, target = find_target(item.need("target", "name the target").text(), item, words)
-    value = amount(item.need("value", "what it does when nobody holds a lease"), target.unit)
+    index, target = _target(item, words)
+    given = item.need("value", "what it does when nobody holds a lease")
+    value = amount(given, target.unit)
     if not target.lo <= value <= target.hi or any(low < value < high for low, high in target.bands):
-        raise item.error(f"{target.id} cannot do {shown(value, target.unit)}")
+        raise given.error(f"{target.id} cannot do {shown(value, target.unit)}")
     policies.programs.append(Program(identity, why(item), index, _modes(item), value))

@@ -41,8 +41,16 @@ PATIENCE_S = 5.0  # how long a test waits for an event that should come within m
 LEVEL = SignalSpec("level", Unit.CURRENT, 0, 1_000, 5_000)
 MODE = SignalSpec("mode", Unit.CODE, 0, 9, 5_000, codes={0: "off", 1: "on"})
 LIMIT = OutputSpec(
-    "limit", Unit.CURRENT, 0, 32_000, 0, 500, WriteCost.VOLATILE, Silence(SilenceKind.NONE),
-    forbidden=((0, 6_000),), step=1_000,
+    "limit",
+    Unit.CURRENT,
+    0,
+    32_000,
+    0,
+    500,
+    WriteCost.VOLATILE,
+    Silence(SilenceKind.NONE),
+    forbidden=((0, 6_000),),
+    step=1_000,
 )
 
 
@@ -143,13 +151,22 @@ TOYS = {BusKind.CAN: CanToy, BusKind.MODBUS: ModbusToy, BusKind.SERIAL: SerialTo
 
 
 def device(
-    kind: BusKind, name: str = "toy", number: int = 0, silence: int | None = 6_000, observe: bool = False,
-    options: Options | None = None, toy: object = None,
+    kind: BusKind,
+    name: str = "toy",
+    number: int = 0,
+    silence: int | None = 6_000,
+    observe: bool = False,
+    options: Options | None = None,
+    toy: object = None,
 ) -> DeviceSite:
     """The device with this number has signals 2n and 2n+1 and target n; ``silence`` None: no silence image."""
     made = toy if toy is not None else TOYS[kind]()
     family = Family(
-        "toy", "a toy", kind, "none", lambda _options: Shape((LEVEL, MODE), (LIMIT,)),
+        "toy",
+        "a toy",
+        kind,
+        "none",
+        lambda _options: Shape((LEVEL, MODE), (LIMIT,)),
         lambda _options, _entropy: made,  # type: ignore[arg-type,return-value]
         listens=lambda _options: frozenset({0x100}),
     )
@@ -158,9 +175,7 @@ def device(
     return DeviceSite(name, family, options or {}, signals, (OutputPlace(number, LIMIT),), image, 1_000, observe)
 
 
-def bus(
-    kind: BusKind, *devices: DeviceSite, observe: bool = False, **settings: int | str
-) -> BusSite:
+def bus(kind: BusKind, *devices: DeviceSite, observe: bool = False, **settings: int | str) -> BusSite:
     return BusSite("bus0", kind, settings, devices, observe, simulated=True)
 
 
@@ -203,8 +218,13 @@ class Guardian:
 
     def samples(self, signal: int) -> wire.Sample:
         """The next sample of this signal."""
-        return self.until(lambda word: next(
-            (item for item in word.items if item.signal == signal), None) if isinstance(word, wire.Samples) else None)
+        return self.until(
+            lambda word: (
+                next((item for item in word.items if item.signal == signal), None)
+                if isinstance(word, wire.Samples)
+                else None
+            )
+        )
 
     def report(self, wanted) -> wire.Report:  # type: ignore[no-untyped-def]
         """The next report for which ``wanted`` is true."""

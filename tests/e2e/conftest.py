@@ -17,7 +17,7 @@ def house() -> Iterator[RunningHouse]:
         yield running
 
 
-@pytest.fixture()
+@pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Write figures down where POWERWARDEN_MEASURED names a file: one JSON object a line."""
 

@@ -62,7 +62,9 @@ class RunningHouse:
         self.url = f"http://127.0.0.1:{self.port + 2}"
         self.site = self._site()
         self.observe = observe
-        self.rig = self._spawn("rig", ["-m", "hil.cli", "house", "uc001", "--dir", str(self.dir), "--port-base", str(self.port)])
+        self.rig = self._spawn(
+            "rig", ["-m", "hil.cli", "house", "uc001", "--dir", str(self.dir), "--port-base", str(self.port)]
+        )
         self.until(lambda: "ready" in self.log("rig"), "the rig is ready")
         self.product: subprocess.Popen[bytes] | None = None
         if start_product:
@@ -105,7 +107,9 @@ class RunningHouse:
         """The first picture in which the house is in ``mode``."""
         return self.until_seen(lambda _, snapshot: snapshot.mode == mode, f"house mode {mode}", timeout_s)
 
-    def until_seen(self, condition: Callable[[wire.Describe, wire.Snapshot], bool], what: str, timeout_s: float = START_S) -> wire.Snapshot:
+    def until_seen(
+        self, condition: Callable[[wire.Describe, wire.Snapshot], bool], what: str, timeout_s: float = START_S
+    ) -> wire.Snapshot:
         end = time.monotonic() + timeout_s
         for frame in view.frames(str(self.dir / "guardian.sock")):
             if not isinstance(frame, str) and condition(*frame):
@@ -115,7 +119,11 @@ class RunningHouse:
         raise AssertionError(f"never within {timeout_s} s: {what}\n{self._tails()}")
 
     def _tails(self) -> str:
-        return "\n".join(f"--- {name}\n{self.log(name)[-2500:]}" for name in ("rig", "product") if (self.dir / f"{name}.out").exists())
+        return "\n".join(
+            f"--- {name}\n{self.log(name)[-2500:]}"
+            for name in ("rig", "product")
+            if (self.dir / f"{name}.out").exists()
+        )
 
     # ---- the wire --------------------------------------------------------------------------------------------------
     def state(self, device: str) -> dict[str, Any]:
@@ -137,7 +145,9 @@ class RunningHouse:
         assert reply["ok"], reply
 
     # ---- the network -----------------------------------------------------------------------------------------------
-    def http(self, method: str, path: str, body: object | None = None, token: str = "demo-optimiser") -> tuple[int, Any]:
+    def http(
+        self, method: str, path: str, body: object | None = None, token: str = "demo-optimiser"
+    ) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method)
         request.add_header("Authorization", f"Bearer {token}")

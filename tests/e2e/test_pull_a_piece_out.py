@@ -38,7 +38,8 @@ def charging(house: RunningHouse) -> None:
 def well_again(house: RunningHouse, since_ms: int, before: wire.Snapshot, skipped_max: int = 0) -> int:
     """Normal, nothing latched, no cycle lost by the guardian; returns how long it took (ms)."""
     after = house.until_seen(
-        lambda _, s: s.mode == "normal" and not s.trips and all(b.connected and b.link == "up" for b in s.buses), "well again"
+        lambda _, s: s.mode == "normal" and not s.trips and all(b.connected and b.link == "up" for b in s.buses),
+        "well again",
     )
     assert not [trip for trip in after.trips if trip.latched]
     house.until(house.healthy, "the gateway answers")
@@ -51,7 +52,9 @@ def picture(house: RunningHouse) -> wire.Snapshot:
 
 
 @pytest.mark.parametrize("part", ["can0", "lan", "gateway"])
-def test_a_killed_child_comes_back_and_the_guardian_misses_no_cycle(house: RunningHouse, part: str, measured: Callable[..., None]) -> None:
+def test_a_killed_child_comes_back_and_the_guardian_misses_no_cycle(
+    house: RunningHouse, part: str, measured: Callable[..., None]
+) -> None:
     charging(house)
     before = picture(house)
     pid = house.process(part).pid
@@ -70,7 +73,9 @@ def alive(house: RunningHouse, part: str, not_pid: int) -> bool:
         return False
 
 
-def test_a_bus_that_hangs_longer_than_the_drop_out_time_sends_no_old_command(house: RunningHouse, measured: Callable[..., None]) -> None:
+def test_a_bus_that_hangs_longer_than_the_drop_out_time_sends_no_old_command(
+    house: RunningHouse, measured: Callable[..., None]
+) -> None:
     charging(house)
     before = picture(house)
     with house.stopped("can0") as stopped_ms:
@@ -79,12 +84,16 @@ def test_a_bus_that_hangs_longer_than_the_drop_out_time_sends_no_old_command(hou
         house.until(lambda: not house.state("relays")["closed"][0], "the node drops out by itself", 15)
         dropped_ms = now_ms() - stopped_ms
         cut_ms = now_ms()
-    resumed = [w for w in house.until(lambda: [w for w in house.writes("relays") if w["t"] > cut_ms], "it speaks again")]
+    resumed = [
+        w for w in house.until(lambda: [w for w in house.writes("relays") if w["t"] > cut_ms], "it speaks again")
+    ]
     assert not bytes.fromhex(resumed[0]["data"])[0] & 1, "the first word after the pause must not close anything"
     back_ms = well_again(house, cut_ms, before)
     assert abs(dropped_ms - DROP_OUT_MS) < SLACK_MS
     house.until(lambda: house.state("relays")["closed"][0], "closed again, through its machine")
-    measured(part="can0", signal="STOP", degraded_after_ms=degraded_ms, dropped_after_ms=dropped_ms, normal_after_ms=back_ms)
+    measured(
+        part="can0", signal="STOP", degraded_after_ms=degraded_ms, dropped_after_ms=dropped_ms, normal_after_ms=back_ms
+    )
 
 
 def test_a_stopped_gateway_costs_nobody_anything(house: RunningHouse, measured: Callable[..., None]) -> None:
@@ -98,7 +107,9 @@ def test_a_stopped_gateway_costs_nobody_anything(house: RunningHouse, measured: 
     measured(part="gateway", signal="STOP", normal_after_ms=back_ms)
 
 
-@pytest.mark.parametrize(("device", "lost_ms"), [("meter", 3_000), ("battery", 6_000), ("wallbox", 6_000), ("relays", 1_500)])
+@pytest.mark.parametrize(
+    ("device", "lost_ms"), [("meter", 3_000), ("battery", 6_000), ("wallbox", 6_000), ("relays", 1_500)]
+)
 def test_a_device_that_hangs_degrades_the_house_and_is_found_again(
     house: RunningHouse, device: str, lost_ms: int, measured: Callable[..., None]
 ) -> None:
@@ -165,4 +176,11 @@ def test_with_the_guardian_silent_each_actuator_shows_its_declared_silence_in_th
         assert image_ms < SILENCE_MS + SLACK_MS
         assert image_ms < zero_ms < dropped_ms
         assert abs(dropped_ms - DROP_OUT_MS) < SLACK_MS
-        measured(part="guardian", signal="STOP", silence_image_ms=image_ms, car_zero_ms=zero_ms, dropped_ms=dropped_ms, normal_after_ms=back_ms)
+        measured(
+            part="guardian",
+            signal="STOP",
+            silence_image_ms=image_ms,
+            car_zero_ms=zero_ms,
+            dropped_ms=dropped_ms,
+            normal_after_ms=back_ms,
+        )

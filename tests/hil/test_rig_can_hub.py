@@ -70,12 +70,15 @@ def test_a_frame_goes_to_all_others_and_not_back(bench: Bench) -> None:
     assert drain(one) == []
 
 
-@pytest.mark.parametrize("sent", [
-    can.Message(arbitration_id=0x1ABCDEF0, data=bytes(range(8)), is_extended_id=True),
-    can.Message(arbitration_id=0x40, data=bytes(8), is_error_frame=True, is_extended_id=False),
-    can.Message(arbitration_id=0x210, is_remote_frame=True, dlc=8, is_extended_id=False),
-    can.Message(arbitration_id=0, data=b"", is_extended_id=False),
-])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        can.Message(arbitration_id=0x1ABCDEF0, data=bytes(range(8)), is_extended_id=True),
+        can.Message(arbitration_id=0x40, data=bytes(8), is_error_frame=True, is_extended_id=False),
+        can.Message(arbitration_id=0x210, is_remote_frame=True, dlc=8, is_extended_id=False),
+        can.Message(arbitration_id=0, data=b"", is_extended_id=False),
+    ],
+)
 def test_every_kind_of_frame_arrives_as_it_was_sent(bench: Bench, sent: can.Message) -> None:
     one, two = bench.bus(), bench.bus()
     one.send(sent)
@@ -207,5 +210,3 @@ def test_the_packet_is_the_layout_of_socketcan() -> None:
     packet = pack_frame(Frame(0x351, b"\x01\x02", extended=True))
     assert packet == bytes.fromhex("51030080 02 000000 0102000000000000")
     assert unpack_frame(packet) == Frame(0x351, b"\x01\x02", extended=True, length=2)
-
-

@@ -11,8 +11,10 @@ from hil.sim import FAMILIES
 from hil.sim.device import WRITES_KEPT, Device, FaultKind, after
 
 SAMPLES: Mapping[str, Mapping[str, str]] = {
-    "pylontech_can": {"signal": "StateOfCharge"}, "relaynode_can": {"signal": "CoilEcho"},
-    "sdm630_modbus": {"register": "power"}, "goe_modbus": {"register": "ampere"},
+    "pylontech_can": {"signal": "StateOfCharge"},
+    "relaynode_can": {"signal": "CoilEcho"},
+    "sdm630_modbus": {"register": "power"},
+    "goe_modbus": {"register": "ampere"},
 }
 
 
@@ -34,31 +36,37 @@ def test_every_fault_can_be_injected_listed_and_repaired(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("request_", "told"), [
-    ({"fault": "nonsense"}, "unknown fault 'nonsense': this device has silent"),
-    ({"fault": "silent", "volume": 3}, "no parameter volume"),
-    ({"clear": "nonsense"}, "unknown fault"),
-    ({"get": "rich"}, "state, writes or faults"),
-    ({"set": "nonsense", "value": 1}, "cannot set 'nonsense'"),
-    ({}, "a request is"),
-    ({"fault": 3}, "a request is"),
-])
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({"fault": "nonsense"}, "unknown fault 'nonsense': this device has silent"),
+        ({"fault": "silent", "volume": 3}, "no parameter volume"),
+        ({"clear": "nonsense"}, "unknown fault"),
+        ({"get": "rich"}, "state, writes or faults"),
+        ({"set": "nonsense", "value": 1}, "cannot set 'nonsense'"),
+        ({}, "a request is"),
+        ({"fault": 3}, "a request is"),
+    ],
+)
 def test_a_mistake_is_told_with_its_remedy(family: str, request_: dict[str, object], told: str) -> None:
     reply = device_of(family).control(request_, 9)
     assert (reply["ok"], reply["t"]) == (False, 9)
     assert told in str(reply["error"])
 
 
-@pytest.mark.parametrize(("family", "request_", "told"), [
-    ("relaynode_can", {"fault": "welded", "contact": 9}, "contact must be 1 to 4"),
-    ("relaynode_can", {"fault": "welded", "contact": "two"}, "contact must be int"),
-    ("relaynode_can", {"fault": "enum", "signal": "Nonsense"}, "no signal 'Nonsense'"),
-    ("sdm630_modbus", {"fault": "nan", "register": "nonsense"}, "no register 'nonsense'"),
-    ("goe_modbus", {"fault": "enum"}, "no register ''"),
-    ("goe_modbus", {"set": "car", "value": "rusty"}, "none, plugged or full"),
-    ("pylontech_can", {"set": "alarm", "value": "boredom"}, "no alarm 'boredom'"),
-    ("pylontech_can", {"set": "soc", "value": "much"}, "soc must be float"),
-])
+@pytest.mark.parametrize(
+    ("family", "request_", "told"),
+    [
+        ("relaynode_can", {"fault": "welded", "contact": 9}, "contact must be 1 to 4"),
+        ("relaynode_can", {"fault": "welded", "contact": "two"}, "contact must be int"),
+        ("relaynode_can", {"fault": "enum", "signal": "Nonsense"}, "no signal 'Nonsense'"),
+        ("sdm630_modbus", {"fault": "nan", "register": "nonsense"}, "no register 'nonsense'"),
+        ("goe_modbus", {"fault": "enum"}, "no register ''"),
+        ("goe_modbus", {"set": "car", "value": "rusty"}, "none, plugged or full"),
+        ("pylontech_can", {"set": "alarm", "value": "boredom"}, "no alarm 'boredom'"),
+        ("pylontech_can", {"set": "soc", "value": "much"}, "soc must be float"),
+    ],
+)
 def test_a_fault_that_cannot_be_is_refused_and_leaves_nothing_behind(
     family: str, request_: dict[str, object], told: str
 ) -> None:

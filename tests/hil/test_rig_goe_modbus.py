@@ -126,9 +126,18 @@ def test_299_is_forgotten_without_power_and_300_is_not(charging: Bench) -> None:
     assert charging.state()["flash_writes"] == 1
 
 
-@pytest.mark.parametrize(("address", "word", "code"), [
-    (AMPERE, 0, 3), (AMPERE, 5, 3), (AMPERE, 33, 3), (FORCE, 3, 3), (PHASE_MODE, 3, 3), (200, 1, 2), (1000, 1, 2),
-])
+@pytest.mark.parametrize(
+    ("address", "word", "code"),
+    [
+        (AMPERE, 0, 3),
+        (AMPERE, 5, 3),
+        (AMPERE, 33, 3),
+        (FORCE, 3, 3),
+        (PHASE_MODE, 3, 3),
+        (200, 1, 2),
+        (1000, 1, 2),
+    ],
+)
 def test_a_refused_write_changes_nothing_and_is_recorded(address: int, word: int, code: int) -> None:
     bench = Bench()
     before = bench.state()

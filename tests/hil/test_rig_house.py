@@ -51,9 +51,24 @@ def start(house: str, run_dir: Path) -> Running:
     read_end, write_end = os.pipe()
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "hil.cli", "house", house, "--dir", str(run_dir), "--port-base", str(port),
-         "--ready-fd", str(write_end)],
-        pass_fds=(write_end,), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        [
+            sys.executable,
+            "-m",
+            "hil.cli",
+            "house",
+            house,
+            "--dir",
+            str(run_dir),
+            "--port-base",
+            str(port),
+            "--ready-fd",
+            str(write_end),
+        ],
+        pass_fds=(write_end,),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     os.close(write_end)
     try:
         readable, _, _ = select.select([read_end], [], [], PATIENCE_S)
@@ -157,8 +172,13 @@ def test_the_children_die_with_a_house_that_is_killed(run_dir: Path) -> None:
 
 
 def test_a_second_house_in_the_same_directory_is_refused(small: Running) -> None:
-    found = subprocess.run([sys.executable, "-m", "hil.cli", "house", "small", "--dir", small.run_dir],
-                           capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    found = subprocess.run(
+        [sys.executable, "-m", "hil.cli", "house", "small", "--dir", small.run_dir],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
     assert found.returncode == 2
     assert "already listens here" in found.stdout
     assert "did not start" in found.stderr
@@ -173,8 +193,11 @@ def test_every_house_that_comes_along_can_be_built(name: str) -> None:
 def test_the_first_use_case_is_as_agreed_and_its_ports_can_be_moved() -> None:
     house = load(HOUSES / "uc001.yaml", 20000)
     assert [(entry.name, entry.family) for entry in house.entries] == [
-        ("battery", "pylontech_can"), ("relays", "relaynode_can"),
-        ("meter", "sdm630_modbus"), ("wallbox", "goe_modbus")]
+        ("battery", "pylontech_can"),
+        ("relays", "relaynode_can"),
+        ("meter", "sdm630_modbus"),
+        ("wallbox", "goe_modbus"),
+    ]
     assert [entry.link.number for entry in house.entries if entry.link.kind == "tcp"] == [20000, 20001]
     assert [entry.link.number for entry in load(HOUSES / "uc001.yaml").entries[2:]] == [15020, 15021]
 
@@ -192,21 +215,28 @@ plant: {pv_w: 100}
 """
 
 
-@pytest.mark.parametrize(("old", "new", "told"), [
-    ("contacts: 4", "contacts: four", ":7: devices.relays.contacts: Expected `int`"),
-    ("contacts: 4", "kontacts: 4", ":7: devices.relays.kontacts: Object contains unknown field"),
-    ("contacts: 4", "contacts: 9", ":4: devices.relays: node must be 1 to 15"),
-    ("sim: relaynode_can", "sim: toaster", ":5: devices.relays.sim: no simulator 'toaster'; there are pylontech_can"),
-    ("bus: can0", "bus: can1", ":6: devices.relays.bus: no bus 'can1'; `buses` lists can0"),
-    ("bus: can0", "serial: pty", ":4: devices.relays: relaynode_can needs exactly one of: bus"),
-    ('"127.0.0.1:15020"', "15020", ":8: devices.meter"),
-    ('"127.0.0.1:15020"', '"nowhere"', ":8: devices.meter.tcp: tcp is HOST:PORT"),
-    ("relays:", "Relays:", ":4: devices.Relays: a name is"),
-    ("relays:", "plant:", ":4: devices.plant: 'plant' is taken"),
-    ("pv_w: 100", "pv_w: much", ":9: plant.pv_w: Expected `float`"),
-    ("buses: [can0]", "busses: [can0]", ":2: busses: Object contains unknown field"),
-    ("title: A house", "title: [", "cannot be read"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("contacts: 4", "contacts: four", ":7: devices.relays.contacts: Expected `int`"),
+        ("contacts: 4", "kontacts: 4", ":7: devices.relays.kontacts: Object contains unknown field"),
+        ("contacts: 4", "contacts: 9", ":4: devices.relays: node must be 1 to 15"),
+        (
+            "sim: relaynode_can",
+            "sim: toaster",
+            ":5: devices.relays.sim: no simulator 'toaster'; there are pylontech_can",
+        ),
+        ("bus: can0", "bus: can1", ":6: devices.relays.bus: no bus 'can1'; `buses` lists can0"),
+        ("bus: can0", "serial: pty", ":4: devices.relays: relaynode_can needs exactly one of: bus"),
+        ('"127.0.0.1:15020"', "15020", ":8: devices.meter"),
+        ('"127.0.0.1:15020"', '"nowhere"', ":8: devices.meter.tcp: tcp is HOST:PORT"),
+        ("relays:", "Relays:", ":4: devices.Relays: a name is"),
+        ("relays:", "plant:", ":4: devices.plant: 'plant' is taken"),
+        ("pv_w: 100", "pv_w: much", ":9: plant.pv_w: Expected `float`"),
+        ("buses: [can0]", "busses: [can0]", ":2: busses: Object contains unknown field"),
+        ("title: A house", "title: [", "cannot be read"),
+    ],
+)
 def test_an_error_in_a_house_names_its_line(run_dir: Path, old: str, new: str, told: str) -> None:
     path = run_dir / "house.yaml"
     path.write_text(GOOD.replace(old, new, 1))

@@ -45,7 +45,8 @@ def test_the_energies_add_up() -> None:
         plant.exchange({"kind": "wallbox", "current_a": [6.0] * 3 if now_ms % 600_000 > 300_000 else [0.0] * 3}, now_ms)
     energy = plant.energy_wh
     assert energy["import"] - energy["export"] == pytest.approx(
-        energy["load"] + energy["car"] - energy["pv"] - energy["battery"])
+        energy["load"] + energy["car"] - energy["pv"] - energy["battery"]
+    )
     assert energy["import"] > 0
     assert energy["export"] > 0
 

@@ -11,10 +11,32 @@ from hil.can_frame import Frame
 from hil.sim.can_table import load
 from hil.sim.pylontech_can import TABLE, Options, PylontechBattery
 
-OLD = Options(generation="old", soc=88, soh=94, temperature=36.3, charge_limit=480, discharge_limit=480,
-              charge_voltage=53.2, discharge_voltage=45.0, current=-27.0, voltage=49.86, modules=6)
-NEW = Options(generation="new", soc=84, soh=96, temperature=36.3, charge_limit=480, discharge_limit=480,
-              charge_voltage=52.8, discharge_voltage=45.0, current=-27.9, voltage=49.87, capacity_ah=572)
+OLD = Options(
+    generation="old",
+    soc=88,
+    soh=94,
+    temperature=36.3,
+    charge_limit=480,
+    discharge_limit=480,
+    charge_voltage=53.2,
+    discharge_voltage=45.0,
+    current=-27.0,
+    voltage=49.86,
+    modules=6,
+)
+NEW = Options(
+    generation="new",
+    soc=84,
+    soh=96,
+    temperature=36.3,
+    charge_limit=480,
+    discharge_limit=480,
+    charge_voltage=52.8,
+    discharge_voltage=45.0,
+    current=-27.9,
+    voltage=49.87,
+    capacity_ah=572,
+)
 
 
 def battery(options: Options = OLD) -> PylontechBattery:
@@ -61,12 +83,30 @@ def test_the_rig_s_reading_of_the_table_agrees_with_cantools() -> None:
 @pytest.mark.parametrize("file_name", ["pylontech_can.dbc", "relaynode_can.dbc"])
 def test_every_signal_of_a_table_is_read_as_cantools_reads_it(file_name: str) -> None:
     database = cantools.database.load_file(str(files("dbc") / file_name))
-    theirs = {(message.name, signal.name): (message.frame_id, message.length, signal.start, signal.length,
-                                            signal.is_signed, float(signal.scale))
-              for message in database.messages for signal in message.signals}
-    ours = {(message.name, signal.name): (message.can_id, message.length, signal.start, signal.width,
-                                          signal.signed, signal.scale)
-            for message in load(file_name).values() for signal in message.signals.values()}
+    theirs = {
+        (message.name, signal.name): (
+            message.frame_id,
+            message.length,
+            signal.start,
+            signal.length,
+            signal.is_signed,
+            float(signal.scale),
+        )
+        for message in database.messages
+        for signal in message.signals
+    }
+    ours = {
+        (message.name, signal.name): (
+            message.can_id,
+            message.length,
+            signal.start,
+            signal.width,
+            signal.signed,
+            signal.scale,
+        )
+        for message in load(file_name).values()
+        for signal in message.signals.values()
+    }
     assert ours == theirs
 
 

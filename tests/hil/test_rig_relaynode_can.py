@@ -154,12 +154,15 @@ def test_repeated_counters_and_bad_checksums_are_no_commands(bench: Bench) -> No
     assert bench.last()["RejectedCommands"] == 6
 
 
-@pytest.mark.parametrize(("spoil", "why"), [
-    (lambda f: Frame(f.can_id, f.data[:7]), "length"),
-    (lambda f: Frame(f.can_id, bytes([*f.data[:7], f.data[7] ^ 0x80])), "checksum"),
-    (lambda _: command_frame(1, 1, 0, 15), "counter invalid"),
-    (lambda _: command_frame(1, 1, 0, 0), "counter repeated"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda f: Frame(f.can_id, f.data[:7]), "length"),
+        (lambda f: Frame(f.can_id, bytes([*f.data[:7], f.data[7] ^ 0x80])), "checksum"),
+        (lambda _: command_frame(1, 1, 0, 15), "counter invalid"),
+        (lambda _: command_frame(1, 1, 0, 0), "counter repeated"),
+    ],
+)
 def test_each_reason_to_reject_is_recorded(bench: Bench, spoil: object, why: str) -> None:
     bench.raw(command_frame(1, 0, 0, 0))
     bench.raw(spoil(command_frame(1, 1, 1, 1)))  # type: ignore[operator]
@@ -270,7 +273,8 @@ def test_movements_and_drops_are_in_the_trace(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"node": 0}, {"node": 16}, {"contacts": 9}, {"drop_out_ms": 400}, {"drop_out_ms": 1050}])
+    "wrong", [{"node": 0}, {"node": 16}, {"contacts": 9}, {"drop_out_ms": 400}, {"drop_out_ms": 1050}]
+)
 def test_a_node_that_cannot_exist_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Options(**wrong)

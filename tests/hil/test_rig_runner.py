@@ -94,9 +94,13 @@ def test_a_late_reply_comes_late_and_a_taken_port_is_told() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("path", "baud", "told"), [
-    ("/dev/null", 9600, "cannot open the serial line"), ("/dev/null", 9601, "no such baud rate"),
-])
+@pytest.mark.parametrize(
+    ("path", "baud", "told"),
+    [
+        ("/dev/null", 9600, "cannot open the serial line"),
+        ("/dev/null", 9601, "no such baud rate"),
+    ],
+)
 def test_a_serial_line_that_is_none_is_told(run_dir: Path, path: str, baud: int, told: str) -> None:
     with pytest.raises(RigError, match=told):
         asyncio.run(LineWire(EastronMeter("m", Options()), str(run_dir / "m.tty"), path, baud).open())

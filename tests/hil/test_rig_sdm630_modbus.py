@@ -58,12 +58,15 @@ def test_eighty_registers_are_read_and_eighty_one_are_an_exception() -> None:
     assert answer(meter(), read(0, 0)) == b"\x84\x03"
 
 
-@pytest.mark.parametrize(("pdu", "reply"), [
-    (read(0, 2, code=3), b"\x83\x01"),
-    (read(0x0187, 2), b"\x84\x02"),
-    (bytes.fromhex("06 0000 0001"), b"\x86\x01"),
-    (b"\x04\x00", b"\x84\x03"),
-])
+@pytest.mark.parametrize(
+    ("pdu", "reply"),
+    [
+        (read(0, 2, code=3), b"\x83\x01"),
+        (read(0x0187, 2), b"\x84\x02"),
+        (bytes.fromhex("06 0000 0001"), b"\x86\x01"),
+        (b"\x04\x00", b"\x84\x03"),
+    ],
+)
 def test_what_the_meter_cannot_do_is_an_exception(pdu: bytes, reply: bytes) -> None:
     assert answer(meter(), pdu) == reply
 
@@ -101,8 +104,9 @@ def test_faults_of_values() -> None:
     assert math.isnan(number(broken(meter(), fault="nan"), 0x46))
     assert answer(broken(meter(), fault="not_available", register="power"), read(0x34, 2))[2:] == b"\xff" * 4
     assert number(broken(meter(), fault="value", register="current_l2", value=25.5), 8) == 25.5
-    assert answer(broken(meter(), fault="enum", register="power", value="0x7f800000"), read(0x34, 2))[2:] == \
-        bytes.fromhex("7f800000")
+    assert answer(broken(meter(), fault="enum", register="power", value="0x7f800000"), read(0x34, 2))[
+        2:
+    ] == bytes.fromhex("7f800000")
     assert answer(broken(meter(power=1.0), fault="wrong_order"), read(0x34, 2))[2:] == bytes.fromhex("0000 3f80")
 
 
@@ -169,8 +173,9 @@ def over_tcp(device: EastronMeter, check: Check) -> None:
 def over_a_line(device: EastronMeter, run_dir: Path, check: Check) -> None:
     async def scenario() -> None:
         link = str(run_dir / "meter.tty")
-        await with_client(LineWire(device, link),
-                          lambda: AsyncModbusSerialClient(link, baudrate=9600, timeout=2, retries=0), check)
+        await with_client(
+            LineWire(device, link), lambda: AsyncModbusSerialClient(link, baudrate=9600, timeout=2, retries=0), check
+        )
         assert not os.path.lexists(link)
 
     asyncio.run(scenario())

@@ -1,7 +1,7 @@
 """A wallbox by IEC 61851: standby is state A, ready B, charging C or D, faulted E or F.
 
-Facts: ``seen`` its core signals are fresh · ``plugged`` a car is connected · ``charging`` · ``faulted`` the box
-reports an error.
+Facts: ``seen`` its core signals are fresh · ``plugged`` a car is connected · ``charging_now`` it draws ·
+``faulted_now`` the box reports an error.
 """
 
 from statemachine import State, StateMachine

@@ -1,8 +1,8 @@
 """The whole house. What counts as degraded or as a fault is data (the rows' severity), not code.
 
-Facts, in order of precedence: ``maintenance`` somebody locally put it there · ``fault`` a row of severity fault acts,
-or a contactor is welded · ``observing`` the site only watches · ``degraded`` a row of severity degraded acts ·
-``orchestrator_lost`` an expected orchestrator that was there is gone · ``complete`` every required device is seen ·
+Facts, in order of precedence: ``maintenance_on`` somebody locally put it there · ``fault_present`` a row of severity
+fault acts, or a contactor is welded · ``observing`` the site only watches · ``trouble`` a row of severity degraded
+acts · ``orphaned`` an expected orchestrator that was there is gone · ``complete`` every required device is seen ·
 ``grace_over`` the start grace has passed.
 """
 

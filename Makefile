@@ -1,0 +1,59 @@
+# Each goal makes its own virtual environment when it is missing; `make help` lists the goals.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_DIR ?= run
+SITE ?= policies/uc001
+LISTEN ?= 127.0.0.1:8080
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run observe test check bench lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: $(VENV)/runtime ## supervise the example house on simulated devices; Ctrl-C stops
+	$(BIN)/powerwarden-rig house uc001 --dir $(RUN_DIR) -- \
+	  $(BIN)/powerwarden run $(SITE) --run-dir $(RUN_DIR) --listen $(LISTEN)
+
+observe: $(VENV)/runtime ## the same without any write path: it journals what it would have done
+	$(BIN)/powerwarden-rig house uc001 --dir $(RUN_DIR) -- \
+	  $(BIN)/powerwarden run --observe $(SITE) --run-dir $(RUN_DIR) --listen $(LISTEN)
+
+test: $(VENV)/dev ## all suites
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev ## ruff, mypy --strict, the walls, the house lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/walls/house_lint.py
+
+bench: $(VENV)/dev ## P1, P6 and P7, each beside a floor of the same run
+	$(BIN)/python -m tests.bench
+
+lock: $(VENV)/dev ## resolve the dependencies anew
+	$(PIP) uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	  pyproject.toml -o deploy/requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra dev \
+	  pyproject.toml -c deploy/requirements.lock -o deploy/requirements-dev.lock
+
+clean: ## remove the environment and what runs left behind
+	rm -rf $(VENV) $(RUN_DIR) build *.egg-info
+
+$(VENV)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/runtime: $(VENV)/python deploy/requirements.lock pyproject.toml
+	$(PIP) --require-hashes -r deploy/requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/dev: $(VENV)/runtime deploy/requirements-dev.lock
+	$(PIP) --require-hashes -r deploy/requirements-dev.lock
+	touch $@

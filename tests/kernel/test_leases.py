@@ -1,0 +1,242 @@
+"""Leases: what begins one, what ends one to the millisecond, and what never makes one longer."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_toys import ALLOWED, BOX, IDENTITIES, START_MS, Run, ask, idle, plan, replace
+
+from supervisor.kernel.event import EventKind
+from supervisor.kernel.lease import Decision, Kind, Lease, Request, Verb, Verdict
+from supervisor.kernel.plan import MODES, Plan
+from supervisor.kernel.requests import ANSWERS_KEPT, Judged, work
+from supervisor.kernel.span import Span
+from supervisor.kernel.state import State, boot
+
+QUICK = replace(BOX, hold_ms=0, ramp=None)
+TWO = plan(targets=(QUICK, replace(QUICK, id="other.current")), permissions=(ALLOWED, replace(ALLOWED, target=1)))
+LIVE_MS = 30_000
+
+
+def house(about: Plan = TWO) -> Run:
+    """A house that has come to its normal mode; the first request comes at ``run.now_ms``."""
+    run = Run(about)
+    run.go(200)
+    assert run.mode == "normal"
+    return run
+
+
+def say(run: Run, verb: Verb = Verb.SET, identity: str = "anna", value: int | None = None, **changes: object) -> Decision:
+    (decision,) = run.cycle(ask(verb, identity, value, run.now_ms, **changes)).decisions
+    return decision
+
+
+def lease(run: Run, target: int = 0) -> Lease | None:
+    return run.state.targets[target].lease
+
+
+def endings(run: Run) -> list[str]:
+    return [event.text for event in run.events if event.kind is EventKind.LEASE_ENDED]
+
+
+def at(run: Run, now_ms: int) -> State:
+    """The house at exactly this time: no cycle in between."""
+    run.now_ms = now_ms
+    return run.cycle().state
+
+
+# ---- beginning and end ---------------------------------------------------------------------------------------------------
+def test_a_lease_is_said_until_the_ms_of_its_expiry() -> None:
+    run = house()
+    began_ms = run.now_ms
+    assert say(run, value=10_000).verdict is Verdict.GRANTED
+    assert at(run, began_ms + LIVE_MS - 1).targets[0].output == 10_000
+    assert at(run, began_ms + LIVE_MS).targets[0].output == 0
+    assert endings(run) == ["the lease of anna ended: its time is over"]
+
+
+def test_a_renewal_counts_from_when_it_was_granted() -> None:
+    run = house()
+    say(run, value=10_000)
+    run.go(20_000)
+    renewed_ms = run.now_ms
+    assert say(run, Verb.RENEW).verdict is Verdict.GRANTED
+    assert at(run, renewed_ms + LIVE_MS - 1).targets[0].lease is not None
+    assert at(run, renewed_ms + LIVE_MS).targets[0].lease is None
+
+
+@given(st.lists(st.integers(50, 9_000), max_size=30))
+def test_heartbeats_never_make_a_lease_longer(pauses: list[int]) -> None:
+    run = house()
+    began_ms = run.now_ms
+    say(run, value=10_000)
+    for pause_ms in pauses:
+        run.now_ms += pause_ms
+        passed_ms = run.now_ms - began_ms
+        assert say(run, Verb.HEARTBEAT).verdict is Verdict.DONE
+        assert (lease(run) is not None) == (passed_ms < LIVE_MS)
+
+
+def test_a_live_lease_ends_when_its_sender_is_lost_and_a_setting_stays() -> None:
+    run = house()
+    began_ms = run.now_ms
+    say(run, value=10_000, duration_ms=3_600_000)
+    say(run, value=8_000, target="other.current", kind="setting", duration_ms=3_600_000)
+    at(run, began_ms + 60_000)
+    assert lease(run) is not None
+    at(run, began_ms + 60_050)
+    assert lease(run) is None
+    assert endings(run)[0] == "the lease of anna ended: its sender is lost"
+    assert "does not cover this house mode" in endings(run)[1]  # nobody may set anything in orchestrator_lost here
+
+
+def test_a_setting_outlives_its_sender_where_its_permission_does() -> None:
+    everywhere = replace(ALLOWED, modes=frozenset(range(len(MODES))))
+    run = house(plan(targets=(QUICK,), permissions=(everywhere,)))
+    began_ms = run.now_ms
+    say(run, value=10_000, kind="setting", duration_ms=3_600_000)
+    at(run, began_ms + 100_000)
+    run.go(200)
+    assert run.mode == "orchestrator_lost"
+    assert run.output("box.current") == 10_000
+    at(run, began_ms + 3_600_000)
+    assert lease(run) is None
+
+
+def test_a_lease_ends_with_the_house_mode_that_its_permission_is_for() -> None:
+    run = house()
+    say(run, identity="ben", value=10_000, kind="setting", duration_ms=3_600_000)
+    say(run, Verb.HEARTBEAT)
+    heard_ms = run.now_ms - 50
+    assert at(run, heard_ms + 59_999).targets[0].lease is not None
+    assert at(run, heard_ms + 60_000).targets[0].lease is None
+    assert run.mode == "orchestrator_lost"
+    assert "does not cover this house mode" in endings(run)[0]
+
+
+# ---- the same again, and trying out ----------------------------------------------------------------------------------------
+def test_the_same_request_id_gets_the_same_answer_and_changes_nothing() -> None:
+    run = house()
+    first = say(run, value=10_000, request_id="r1")
+    held = lease(run)
+    run.go(1_000)
+    again = say(run, value=16_000, request_id="r1", seq=77)
+    assert again == replace(first, seq=77)
+    assert lease(run) == held
+
+
+def test_a_refusal_is_repeated_too() -> None:
+    run = house()
+    first = say(run, value=4_000, request_id="r1")
+    assert first.verdict is Verdict.REFUSED
+    assert say(run, value=10_000, request_id="r1") == first
+
+
+def test_another_identity_s_request_id_is_another_s() -> None:
+    run = house()
+    say(run, value=10_000, request_id="r1")
+    assert say(run, identity="ben", value=8_000, request_id="r1").value == 8_000
+
+
+def test_only_so_many_request_ids_are_remembered() -> None:
+    run = house()
+    for number in range(ANSWERS_KEPT + 1):
+        say(run, value=10_000, request_id=f"r{number}")
+    assert len(run.state.orchestrators[0].answered) == ANSWERS_KEPT
+    assert say(run, value=8_000, request_id="r0").value == 8_000
+    assert say(run, value=8_000, request_id=f"r{ANSWERS_KEPT}").value == 10_000
+
+
+@pytest.mark.parametrize("value", [10_000, 4_000])
+def test_a_dry_run_is_judged_as_if_it_were_meant_and_changes_nothing(value: int) -> None:
+    run, meant = house(), house()
+    before = run.state
+    dry = say(run, value=value, request_id="r1", dry_run=True)
+    assert dry == say(meant, value=value, request_id="r1")
+    assert run.state.targets == before.targets
+    assert run.state.orchestrators[0].answered == ()
+    assert not run.result or not run.result.events[1:]  # that anna came is the only event
+
+
+# ---- stop and release --------------------------------------------------------------------------------------------------------
+def in_mode(mode: str, request: Request) -> Judged:
+    """What comes of a request in a mode and under rules that leave nothing but safe, with leases of anna's in place."""
+    granted = Lease(0, 0, Kind.SETTING, 10_000, 10_000, START_MS, START_MS + 900_000, "")
+    everywhere = replace(ALLOWED, modes=frozenset(range(len(MODES))))
+    about, nothing = replace(TWO, permissions=(everywhere,)), Span(0, 0, "trip", "trip")
+    orchestrators = boot(about, START_MS).orchestrators
+    targets = (idle(lease=granted), idle(lease=granted))
+    return work(about, targets, orchestrators, [nothing, nothing], (request,), MODES.index(mode), START_MS)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("identity", [identity.name for identity in IDENTITIES])
+def test_a_stop_passes_in_every_house_mode_from_everybody_for_one_and_for_all(mode: str, identity: str) -> None:
+    for target, stopped in (("box.current", [identity, ""]), ("", [identity, identity])):
+        judged = in_mode(mode, ask(Verb.STOP, identity, target=target, now_ms=START_MS - 3_600_000))
+        (decision,) = judged.decisions
+        assert (decision.verdict, decision.target) == (Verdict.DONE, 0 if target else -1)
+        assert [state.stopped_by for state in judged.targets] == stopped
+        assert [state.lease is None for state in judged.targets] == [bool(by) for by in stopped]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_release_passes_in_every_house_mode_however_old_it_is(mode: str) -> None:
+    judged = in_mode(mode, ask(Verb.RELEASE, now_ms=START_MS - 3_600_000))
+    assert judged.decisions[0].verdict is Verdict.DONE
+    assert [state.lease is None for state in judged.targets] == [True, False]
+
+
+def test_a_stop_lasts_until_the_next_grant_and_nobody_renews_past_it() -> None:
+    run = house()
+    say(run, value=10_000)
+    say(run, Verb.STOP, "cara")
+    assert (run.output("box.current"), run.result and run.result.outputs.wanted_by[0]) == (0, "stop by cara")
+    assert say(run, Verb.RENEW).clauses[0].rule == "lease.none"
+    assert say(run, value=4_000).verdict is Verdict.REFUSED
+    assert run.state.targets[0].stopped_by == "cara"
+    assert say(run, value=8_000).verdict is Verdict.GRANTED
+    assert (run.output("box.current"), run.state.targets[0].stopped_by) == (8_000, "")
+
+
+def test_nobody_releases_the_lease_of_another() -> None:
+    run = house()
+    say(run, value=10_000)
+    decision = say(run, Verb.RELEASE, "ben")
+    assert (decision.verdict, decision.clauses[0].text) == (Verdict.DONE, "there was no lease of yours")
+    assert run.output("box.current") == 10_000
+    assert say(run, Verb.RELEASE).clauses[0].text == "the lease is released"
+    assert run.output("box.current") == 0
+
+
+# ---- nobody may ask ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("verb", Verb)
+def test_without_permissions_only_stop_release_and_heartbeat_pass(verb: Verb) -> None:
+    run = house(replace(TWO, permissions=()))
+    decision = say(run, verb, value=10_000)
+    assert (decision.verdict is Verdict.DONE) == (verb in (Verb.STOP, Verb.RELEASE, Verb.HEARTBEAT))
+    assert run.output("box.current") == 0
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_a_stranger_is_refused_whatever_he_says(verb: Verb) -> None:
+    run = house()
+    assert say(run, verb, "mallory", 10_000).clauses[0].rule == "identity.unknown"
+
+
+@pytest.mark.parametrize("verb", [Verb.SET, Verb.RENEW, Verb.RELEASE, Verb.STOP])
+def test_a_target_that_does_not_exist_is_refused(verb: Verb) -> None:
+    assert say(house(), verb, value=10_000, target="box.curent").clauses[0].rule == "target.unknown"
+
+
+def test_of_two_requests_in_one_cycle_the_second_sees_what_the_first_got() -> None:
+    run = house()
+    first, second = run.cycle(ask(value=10_000, now_ms=run.now_ms), ask(value=8_000, now_ms=run.now_ms, identity="cara")).decisions
+    assert first.verdict is Verdict.GRANTED
+    assert second.clauses[-1].rule == "lease.held"
+    decided = [event.text for event in run.events if event.kind is EventKind.DECISION]
+    assert decided == [
+        "anna: set 10000 mA: granted (permissions.box permits)",
+        "cara: set 8000 mA: refused (permissions.box permits; lease.held refuses)",
+    ]
