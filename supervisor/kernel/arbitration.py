@@ -34,7 +34,8 @@ def envelopes(
         known = read(cap.source, image, now_ms)
         spans[cap.target] = spans[cap.target].narrow(None, cap.blind if known is None else known, cap.id)
     for circuit in plan.circuits:
-        _narrow_by_circuit(circuit, spans, image, before, now_ms)
+        for feed in circuit.feeds:
+            spans[feed.target] = _in_circuit(circuit, feed, spans[feed.target], image, before, now_ms)
     for rule in plan.mode_rules:
         if mode in rule.modes:
             spans[rule.target] = spans[rule.target].narrow(rule.lo, rule.hi, rule.id)
@@ -58,12 +59,21 @@ def _narrow_by_trips(plan: Plan, spans: list[Span], trips: tuple[Trip, ...], bef
             spans[action.target] = spans[action.target].narrow(action.lo, action.hi, rule.id)
 
 
-def _narrow_by_circuit(
-    circuit: Circuit, spans: list[Span], image: Image, before: tuple[TargetState, ...], now_ms: int
-) -> None:
-    for feed in circuit.feeds:
-        room = headroom(circuit, feed, image, before, now_ms)
-        spans[feed.target] = spans[feed.target].narrow(None, max(room, 0), circuit.id)
+def shared(
+    plan: Plan, position: int, span: Span, image: Image, states: tuple[TargetState, ...], now_ms: int
+) -> Span:
+    """``span`` within what the other feeds have left, those included that have been told more in this same cycle."""
+    for circuit in plan.circuits:
+        for feed in circuit.feeds:
+            if feed.target == position and len(circuit.feeds) > 1:
+                span = _in_circuit(circuit, feed, span, image, states, now_ms)
+    return span
+
+
+def _in_circuit(
+    circuit: Circuit, feed: Feed, span: Span, image: Image, states: tuple[TargetState, ...], now_ms: int
+) -> Span:
+    return span.narrow(None, max(headroom(circuit, feed, image, states, now_ms), 0), circuit.id)
 
 
 def headroom(circuit: Circuit, feed: Feed, image: Image, before: tuple[TargetState, ...], now_ms: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from supervisor.kernel import facts
+from supervisor.kernel.arbitration import shared
 from supervisor.kernel.machine import advance
 from supervisor.kernel.outputs import Outputs, settle, wish
 from supervisor.kernel.plan import Contactor, Plan, Target
@@ -25,17 +26,20 @@ def drive(
 ) -> tuple[tuple[TargetState, ...], Outputs]:
     """Every target after this cycle, and the complete output image."""
     after: list[TargetState] = []
+    left: list[Span] = []
     wanted_by: list[str] = []
-    for position, (target, state, span) in enumerate(zip(plan.targets, targets, spans, strict=True)):
+    for position, (target, state) in enumerate(zip(plan.targets, targets, strict=True)):
+        span = shared(plan, position, spans[position], image, (*after, *targets[position:]), now_ms)
         wanted, by = wish(plan, position, state, mode)
         if target.contactor is not None:
             state = _switch(plan, target, target.contactor, state, span, wanted, image, now_ms)
         else:
             state = settle(target, state, span, wanted, now_ms)
         after.append(_compare(target, state, image, now_ms))
+        left.append(span)
         wanted_by.append(by)
     values = tuple(state.output for state in after)
-    return tuple(after), Outputs(values, tuple(spans), tuple(wanted_by))
+    return tuple(after), Outputs(values, tuple(left), tuple(wanted_by))
 
 
 def _switch(

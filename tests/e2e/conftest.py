@@ -14,6 +14,7 @@ from running_house import RunningHouse, running_house
 def house() -> Iterator[RunningHouse]:
     with running_house() as running:
         running.until_mode("normal")
+        running.until(running.healthy, "the gateway answers")
         yield running
 
 

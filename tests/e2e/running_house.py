@@ -56,23 +56,25 @@ def free_ports(count: int) -> int:
 class RunningHouse:
     """``rig`` and ``product`` are the two top processes; every other one is their child."""
 
-    def __init__(self, observe: bool = False, start_product: bool = True) -> None:
+    def __init__(
+        self, observe: bool = False, start_product: bool = True, house: str = "uc001", example: Path = EXAMPLE
+    ) -> None:
         self.dir = Path(tempfile.mkdtemp(prefix="pw-"))
         self.port = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port + 2}"
-        self.site = self._site()
+        self.site = self._site(example)
         self.observe = observe
         self.rig = self._spawn(
-            "rig", ["-m", "hil.cli", "house", "uc001", "--dir", str(self.dir), "--port-base", str(self.port)]
+            "rig", ["-m", "hil.cli", "house", house, "--dir", str(self.dir), "--port-base", str(self.port)]
         )
         self.until(lambda: "ready" in self.log("rig"), "the rig is ready")
         self.product: subprocess.Popen[bytes] | None = None
         if start_product:
             self.start_product()
 
-    def _site(self) -> Path:
+    def _site(self, example: Path) -> Path:
         site = self.dir / "site"
-        shutil.copytree(EXAMPLE, site)
+        shutil.copytree(example, site)
         text = (site / "site.yaml").read_text()
         text = text.replace("15020", str(self.port)).replace("15021", str(self.port + 1))
         (site / "site.yaml").write_text(text)
@@ -229,6 +231,7 @@ def _decoded(data: bytes) -> Any:
 def running_house(observe: bool = False) -> Iterator[RunningHouse]:
     house = RunningHouse(observe)
     try:
+        house.until(house.healthy, "the gateway answers")
         yield house
     finally:
         house.close()

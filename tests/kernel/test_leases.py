@@ -83,7 +83,7 @@ def test_a_live_lease_ends_when_its_sender_is_lost_and_a_setting_stays() -> None
     began_ms = run.now_ms
     say(run, value=10_000, duration_ms=3_600_000)
     say(run, value=8_000, target="other.current", kind="setting", duration_ms=3_600_000)
-    at(run, began_ms + 60_000)
+    at(run, began_ms + 60_049)
     assert lease(run) is not None
     at(run, began_ms + 60_050)
     assert lease(run) is None

@@ -35,7 +35,7 @@ def _node(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Name(id=name, ctx=ast.Load()) if name in BANNED:
             yield f"{name} has no place in the kernel"
-        case ast.Attribute(attr=name) if name.startswith("__") and name.endswith("__"):
+        case ast.Attribute(attr=name) if name.startswith("__") and name != "__init__":
             yield f"{name} looks behind the curtain"
         case ast.Constant(value=float() | complex()):
             yield "a float"
@@ -54,7 +54,7 @@ def _node(node: ast.AST) -> Iterator[str]:
 
 
 def _allowed(module: str) -> bool:
-    return module in ALLOWED or (module == OURS or module.startswith(f"{OURS}.")) and ".machines" not in module
+    return module in ALLOWED or ((module == OURS or module.startswith(f"{OURS}.")) and ".machines" not in module)
 
 
 def _state(tree: ast.Module) -> Iterator[tuple[int, str]]:
