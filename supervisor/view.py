@@ -31,6 +31,8 @@ from supervisor.wire import (
     Describe,
     Hello,
     Role,
+    Seen,
+    SignalInfo,
     Snapshot,
     TargetInfo,
     TargetState,
@@ -119,6 +121,8 @@ def _envelope(info: TargetInfo, now: TargetState) -> Text:
 def _binding(now: TargetState) -> Text:
     if now.empty_by:
         return plain(now.empty_by, "red")
+    if now.lo_by == now.hi_by:
+        return plain(now.hi_by or "-")
     edges = [f"{edge} {by}" for edge, by in (("lo:", now.lo_by), ("hi:", now.hi_by)) if by]
     return plain(", ".join(edges) or "-")
 
@@ -137,18 +141,26 @@ def _devices(describe: Describe, snapshot: Snapshot) -> Table:
         words = f"{part} {machine.states[at.state]} {lasting(at.for_ms)}"
         states.setdefault(device, []).append(words.lstrip())
     readings: dict[str, list[Text]] = {}
+    oldest: dict[str, int] = {}
     for signal, seen in zip(describe.signals, snapshot.readings, strict=True):
         device, _, name = signal.id.partition(".")
-        quality = seen.quality.name.lower()
-        doubt = "" if quality == "good" else f" {quality}"
-        age = "" if seen.age_ms is None else f" ({lasting(seen.age_ms)})"
-        words = f"{name} {phrase(seen.value, signal.unit)}{doubt}{age}"
-        readings.setdefault(device, []).append(plain(words, QUALITY_STYLE[quality]))
-    table = _table("Devices", "device", "state", "readings (age)")
+        readings.setdefault(device, []).append(_reading(name, signal, seen))
+        oldest[device] = max(oldest.get(device, 0), seen.age_ms or 0)
+    table = _table("Devices", "device", "state", "oldest", "readings")
     for device in dict.fromkeys((*states, *readings)):
         state = plain(", ".join(states.get(device, ["-"])))
-        table.add_row(plain(device, "bold"), state, Text(", ").join(readings.get(device, [])))
+        age = lasting(oldest[device]) if device in oldest else "-"
+        table.add_row(plain(device, "bold"), state, age, Text(", ").join(readings.get(device, [])))
     return table
+
+
+def _reading(name: str, signal: SignalInfo, seen: Seen) -> Text:
+    """Name and value; quality and age only where there is a doubt about it."""
+    quality = seen.quality.name.lower()
+    words = f"{name} {phrase(seen.value, signal.unit, signal.codes)}"
+    if quality != "good":
+        words += f" {quality}" + ("" if seen.age_ms is None else f" ({lasting(seen.age_ms)})")
+    return plain(words, QUALITY_STYLE[quality])
 
 
 def _buses(snapshot: Snapshot) -> Table:

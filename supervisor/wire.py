@@ -89,9 +89,12 @@ class Image(Message, frozen=True):
 
 # ---- guardian -> gateway and views -------------------------------------------------------------------------------
 class SignalInfo(Message, frozen=True):
+    """``codes``: the names of a CODE signal's values."""
+
     id: Name
     unit: Name
     max_age_ms: Int
+    codes: Annotated[tuple[tuple[Int, Name], ...], Bounded] = ()
 
 
 class TargetInfo(Message, frozen=True):

@@ -48,6 +48,7 @@ def test_readings_show_unit_age_and_doubt() -> None:
     wallbox = row(seen(), "wallbox ")
     assert "standby 3.0 s" in wallbox
     assert "power 2.3 kW suspect" in wallbox
+    assert "plugged on" in wallbox
     assert "relay open 0.0 s" in row(seen(), "heater ")
 
 

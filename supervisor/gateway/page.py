@@ -83,7 +83,7 @@ function reading(device,[id,r]){
   const cls=r.quality in QUALITY?QUALITY[r.quality]:'bad';
   const late=r.quality!=='good'?' '+r.quality+(r.age_s===null?'':', '+span(r.age_s)):r.age_s>5?' '+span(r.age_s):'';
   return el('div','row',el('span','soft',short(id,device)),
-    el('span','num '+cls,num(r.value,r.unit),late?el('span','soft',late):null))}
+    el('span','num '+cls,r.name?words(r.name):num(r.value,r.unit),late?el('span','soft',late):null))}
 function device([name,d]){
   const part=m=>m.id===name?words(m.kind).toLowerCase():short(m.id,name);
   const state=m=>el('div','row',el('span','soft',part(m)),el('span','',words(m.state)+' '+span(m.for_s)));

@@ -12,7 +12,7 @@ This file must never know a target, a limit or a device.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 NUMBER_MAX = 20  # characters of a literal: with the largest scale still exact within Decimal's 28 digits
@@ -87,10 +87,13 @@ def shown(value: int, kernel_unit: str) -> int | float:
     return from_kernel(value, shown_unit(kernel_unit), kernel_unit)
 
 
-def phrase(value: int | None, kernel_unit: str) -> str:
-    """A value as people write it: "10 A", "4.2 kW", "70 %", "on". None, which is unknown, is "?"."""
+def phrase(value: int | None, kernel_unit: str, codes: Sequence[tuple[int, str]] = ()) -> str:
+    """A value as people write it: "10 A", "4.2 kW", "70 %", "on", or its code's name. None, unknown, is "?"."""
     if value is None:
         return "?"
+    for code, name in codes:
+        if code == value:
+            return name.replace("_", " ")
     if kernel_unit == "flag":
         return "on" if value else "off"
     if kernel_unit == "mW" and abs(value) >= 1_000_000:

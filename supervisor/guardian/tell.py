@@ -26,6 +26,7 @@ def describe(loaded: Loaded) -> wire.Describe:
         for device in bus.devices
         for place in device.outputs
     }
+    codes = {p.index: tuple(p.spec.codes.items()) for bus in site.buses for d in bus.devices for p in d.signals}
     machines = [wire.MachineInfo(d.id, d.table.name, d.table.states) for d in plan.devices]
     machines += [
         wire.MachineInfo(t.id, plan.contactor.name, plan.contactor.states) for t in plan.targets if t.contactor
@@ -42,7 +43,7 @@ def describe(loaded: Loaded) -> wire.Describe:
         observe=site.observe,
         simulated=any(bus.simulated for bus in site.buses),
         cycle_ms=site.cycle_ms,
-        signals=tuple(wire.SignalInfo(s.id, s.unit.value, s.max_age_ms) for s in plan.signals),
+        signals=tuple(wire.SignalInfo(s.id, s.unit.value, s.max_age_ms, codes[i]) for i, s in enumerate(plan.signals)),
         targets=tuple(
             wire.TargetInfo(
                 t.id, t.unit.value, t.lo, t.hi, t.safe, t.step, t.bands, t.contactor is not None, silence.get(i, "")

@@ -59,9 +59,7 @@ def _narrow_by_trips(plan: Plan, spans: list[Span], trips: tuple[Trip, ...], bef
             spans[action.target] = spans[action.target].narrow(action.lo, action.hi, rule.id)
 
 
-def shared(
-    plan: Plan, position: int, span: Span, image: Image, states: tuple[TargetState, ...], now_ms: int
-) -> Span:
+def shared(plan: Plan, position: int, span: Span, image: Image, states: tuple[TargetState, ...], now_ms: int) -> Span:
     """``span`` within what the other feeds have left, those included that have been told more in this same cycle."""
     for circuit in plan.circuits:
         for feed in circuit.feeds:

@@ -108,12 +108,15 @@ def trace(about: Plan, seed: int, ms: int) -> tuple[list[Input], list[Result]]:
     inputs, results = [], []
     talkative = dice.random()
     for now_ms in range(START_MS, START_MS + ms, about.cycle_ms):
-        _worsen(dice, moods, plant)
+        calm = seed % 2 == 1 and 40_000 < now_ms - START_MS < 110_000  # long enough for everybody to be lost
+        if calm:
+            moods, plant.stuck = dict.fromkeys(PERIODS_MS, "fine"), set()
+        else:
+            _worsen(dice, moods, plant)
         readings = plant.readings(state, now_ms)
         samples = tuple(s for device in PERIODS_MS for s in _heard(dice, device, moods[device], readings, now_ms))
         inbox = tuple(_wish(dice, now_ms) for _ in range(2) if dice.random() < 0.04 * talkative)
-        if 40_000 < now_ms - START_MS < 110_000 and seed % 2:
-            inbox = ()  # long enough for everybody to be lost
+        inbox = () if calm else inbox
         image = absorb(about.signals, image, samples, now_ms)
         results.append(step(about, state, image, inbox, now_ms))
         inputs.append(Input(now_ms, samples, inbox))
@@ -131,9 +134,7 @@ def _worsen(dice: random.Random, moods: dict[str, str], plant: Plant) -> None:
         plant.load_ma = dice.choice((-12_000, 2_000, 8_000, 20_000, 28_000, 36_000))
 
 
-def _heard(
-    dice: random.Random, device: str, mood: str, readings: Mapping[str, int], now_ms: int
-) -> list[Sample]:
+def _heard(dice: random.Random, device: str, mood: str, readings: Mapping[str, int], now_ms: int) -> list[Sample]:
     if mood == "silent" or now_ms % PERIODS_MS[device] or dice.random() < 0.02:
         return []
     quality = {"suspect": Quality.SUSPECT, "stale": Quality.STALE, "invalid": Quality.INVALID}.get(mood, Quality.GOOD)
@@ -148,7 +149,10 @@ def _heard(
 
 def _wish(dice: random.Random, now_ms: int) -> Request:
     target, unit, values = dice.choice(
-        (("wallbox.current", "mA", (0, 4_000, 6_000, 8_000, 16_000)), *((name, "flag", (0, 1, 1)) for name in COILS[:2]))
+        (
+            ("wallbox.current", "mA", (0, 4_000, 6_000, 8_000, 16_000)),
+            *((name, "flag", (0, 1, 1)) for name in COILS[:2]),
+        )
     )
     verb = dice.choice((Verb.SET,) * 7 + (Verb.HEARTBEAT,) * 3 + (Verb.RENEW, Verb.RELEASE, Verb.STOP))
     return ask(

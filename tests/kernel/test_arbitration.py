@@ -140,7 +140,9 @@ CAP = Cap("caps.dcl", "what the battery gives", 0, Source(FLOW, 2_000), 2_000)
         (MISSING, 2_000),
     ],
 )
-def test_a_limit_that_a_device_tells_binds_while_it_is_known_and_its_blind_value_otherwise(reading: Reading, hi: int) -> None:
+def test_a_limit_that_a_device_tells_binds_while_it_is_known_and_its_blind_value_otherwise(
+    reading: Reading, hi: int
+) -> None:
     span = spans(plan(signals=SIGNALS, caps=(CAP,)), (reading, *seen(0)[1:]))[0]
     assert span.hi == hi
     assert span.hi_by == ("rating" if hi == 16_000 else "caps.dcl")
@@ -148,9 +150,13 @@ def test_a_limit_that_a_device_tells_binds_while_it_is_known_and_its_blind_value
 
 @pytest.mark.parametrize("mode", range(len(MODES)))
 def test_a_mode_rule_binds_in_its_modes_only(mode: int) -> None:
-    careful = ModeRule("house_modes.careful", "", frozenset({MODES.index("degraded"), MODES.index("fault")}), 0, None, 6_000)
+    careful = ModeRule(
+        "house_modes.careful", "", frozenset({MODES.index("degraded"), MODES.index("fault")}), 0, None, 6_000
+    )
     span = spans(plan(mode_rules=(careful,)), mode=mode)[0]
-    assert (span.hi, span.hi_by) == ((6_000, careful.id) if MODES[mode] in ("degraded", "fault") else (16_000, "rating"))
+    assert (span.hi, span.hi_by) == (
+        (6_000, careful.id) if MODES[mode] in ("degraded", "fault") else (16_000, "rating")
+    )
 
 
 def test_the_envelope_names_the_rule_that_binds() -> None:
@@ -182,7 +188,9 @@ def test_not_knowing_inhibits_closing_and_never_opens_a_contactor(
     state: str, output: int | None, cause: Answer, hi: int
 ) -> None:
     stop = (Narrowing(0, 0, 0),)
-    house = plan(signals=(contact("relay.contact"),), targets=(coil(0),), rules=(rule(actions=stop, unknown_actions=stop),))
+    house = plan(
+        signals=(contact("relay.contact"),), targets=(coil(0),), rules=(rule(actions=stop, unknown_actions=stop),)
+    )
     told = idle(house.targets[0], output=output, machine=Machine(CONTACTOR.state(state), 0))
     (span,) = envelopes(house, (good(0),), (Trip(0, cause, 0, cause, 0, False),), (told,), NORMAL, START_MS)
     assert span.hi == hi

@@ -27,7 +27,9 @@ def house(about: Plan = TWO) -> Run:
     return run
 
 
-def say(run: Run, verb: Verb = Verb.SET, identity: str = "anna", value: int | None = None, **changes: object) -> Decision:
+def say(
+    run: Run, verb: Verb = Verb.SET, identity: str = "anna", value: int | None = None, **changes: object
+) -> Decision:
     (decision,) = run.cycle(ask(verb, identity, value, run.now_ms, **changes)).decisions
     return decision
 
@@ -232,7 +234,9 @@ def test_a_target_that_does_not_exist_is_refused(verb: Verb) -> None:
 
 def test_of_two_requests_in_one_cycle_the_second_sees_what_the_first_got() -> None:
     run = house()
-    first, second = run.cycle(ask(value=10_000, now_ms=run.now_ms), ask(value=8_000, now_ms=run.now_ms, identity="cara")).decisions
+    first, second = run.cycle(
+        ask(value=10_000, now_ms=run.now_ms), ask(value=8_000, now_ms=run.now_ms, identity="cara")
+    ).decisions
     assert first.verdict is Verdict.GRANTED
     assert second.clauses[-1].rule == "lease.held"
     decided = [event.text for event in run.events if event.kind is EventKind.DECISION]

@@ -21,7 +21,12 @@ HELD = idle(lease=Lease(ANNA, 0, Kind.LIVE, 10_000, 10_000, START_MS - 1_000, ST
 
 
 def judged(
-    request: Request, house: Plan = HOUSE, span: Span = FREE, state: TargetState = idle(), holder: int = ANNA, mode: int = NORMAL  # noqa: B008
+    request: Request,
+    house: Plan = HOUSE,
+    span: Span = FREE,
+    state: TargetState = idle(),
+    holder: int = ANNA,
+    mode: int = NORMAL,  # noqa: B008
 ) -> Decision:
     return judge(house, request, span, state, 0, holder, mode, START_MS)
 

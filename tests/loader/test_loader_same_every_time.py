@@ -65,9 +65,9 @@ CHANGES = [
     pytest.param(Slip(SITE, "max_ampere: 16", "max_ampere: 15", ()), id="an option"),
     pytest.param(Slip(SITE, "port: 15021", "port: 15022", ()), id="an address"),
     pytest.param(Slip(SITE, "silence_after: 500 ms", "silence_after: 501 ms", ()), id="a time"),
-    pytest.param(Slip(SITE, "  phone:", "  tablet_:", ()), id="the name of an orchestrator nobody else names"),
+    pytest.param(Slip(SITE, "priority: 20", "priority: 21", ()), id="a priority"),
     pytest.param(Slip(LIMITS, "when: battery.soc below 20 %", "when: battery.soc below 21 %", ()), id="a limit"),
-    pytest.param(Slip(LIMITS, "gets hot", "get hot", ()), id="a reason"),
+    pytest.param(Slip(LIMITS, "get hot;", "get warm;", ()), id="a reason"),
     pytest.param(Slip(LIMITS, "# What must never be", "# What must not be", ()), id="a comment"),
     pytest.param(Slip(HOUSE, "longest: 4 h", "longest: 4 h ", ()), id="a space"),
 ]
