@@ -108,30 +108,30 @@ class Journal:
             try:
                 record = self._queue.get(timeout=FLUSH_S)
             except queue.Empty:
-                self._try(segment.flush if segment else None)
+                segment = self._do(segment, Segment.flush)
                 continue
             if record is None:
                 break
             if isinstance(record, Head):
-                self._try(segment.close if segment else None)
-                segment = Segment(self._folder, record)
-                self._written = 0
+                self._do(segment, Segment.close)
+                segment, self._written, self.failing = Segment(self._folder, record), 0, False
+            segment = self._do(segment, lambda s, r=record: s.write(r))  # type: ignore[misc]
             if segment is not None:
-                self._try(lambda s=segment, r=record: s.write(r))  # type: ignore[misc]
                 self._written = segment.size
-        self._try(segment.close if segment else None)
+        self._do(segment, Segment.close)
 
-    def _try(self, action: Callable[[], None] | None) -> None:
-        """Run one writing step; a disk that refuses is a state of this journal, not an exception of the product."""
-        if action is None:
-            return
+    def _do(self, segment: Segment | None, action: Callable[[Segment], None]) -> Segment | None:
+        """One writing step. A disk that refuses is a state of this journal, not an exception of the product: the
+        segment is given up, because what is compressed must be whole, and a new head is asked for."""
+        if segment is None:
+            return None
         try:
-            action()
-            self.failing = False
+            action(segment)
         except OSError as error:
-            if not self.failing:
-                log.error("cannot write to %s: %s", self._folder, error)
-            self.failing = True
+            log.error("cannot write to %s: %s", self._folder, error)
+            self.failing, self._written = True, SEGMENT_MAX
+            return None
+        return segment
 
 
 class Segment:

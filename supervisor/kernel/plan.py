@@ -27,7 +27,7 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """A device and its machine. ``facts``: (bit in its table's word, question). ``seen``: its core signals are fresh."""
+    """A device and its machine. ``facts``: (bit in its table's word, question). ``seen``: core signals are fresh."""
 
     id: str
     table: Table
@@ -144,7 +144,7 @@ class Program(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """An orchestrator. ``expected``: its loss is the mode orchestrator_lost. A higher ``priority`` takes a lease over."""
+    """An orchestrator. ``expected``: its loss is the mode orchestrator_lost. A higher ``priority`` takes over leases."""
 
     name: str
     role: str

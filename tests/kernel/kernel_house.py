@@ -42,8 +42,8 @@ CALM: dict[str, int] = {
 
 @dataclass
 class Plant:
-    """``stuck``: contacts by number that no longer follow their coil. ``closed`` are their positions. ``foreign``: somebody else has
-    set the wallbox."""
+    """``stuck``: contacts by number that no longer follow their coil. ``closed``: where they all are.
+    ``foreign``: somebody else has set the wallbox."""
 
     closed: list[bool] = field(default_factory=lambda: [False] * 4)
     since_ms: list[int] = field(default_factory=lambda: [0] * 4)
@@ -87,7 +87,7 @@ class House(Run):
             self.cycle(*([ask(Verb.HEARTBEAT, "optimiser", now_ms=self.now_ms)] if passed % 1_000 == 0 else []))
 
 
-# ---- traces ----------------------------------------------------------------------------------------------------------
+# ---- traces ------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Input:
     """What one cycle of the grid found in front of it."""

@@ -1,4 +1,4 @@
-"""Small houses for the kernel's tests: one target, one rule, no document. And :class:`Run`, a house on a clock in the hand.
+"""Small houses for the kernel's tests: one target, one rule, no document; and :class:`Run`, to step them by hand.
 
 A toy is the smallest plan that shows the behaviour; what a test is about, it says itself.
 """

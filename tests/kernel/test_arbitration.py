@@ -47,7 +47,7 @@ def spans(house: Plan, image: tuple[Reading, ...] = (), mode: int = NORMAL, **tr
     return envelopes(house, image, trips, tuple(idle(target) for target in house.targets), mode, START_MS)
 
 
-# ---- circuits ----------------------------------------------------------------------------------------------------------
+# ---- circuits ----------------------------------------------------------------------------------------------------
 def test_headroom_is_the_fuse_less_its_margin_less_what_flows_without_the_feed_itself() -> None:
     assert room(seen(20_000)) == 35_000 - 2_000 - 20_000
     assert room(seen(20_000, own=8_000)) == 35_000 - 2_000 - 12_000
@@ -125,7 +125,7 @@ def test_two_chargers_never_share_one_gap(ramp: int | None, flow: int, wishes: t
         assert all(now >= was for now, was in zip([run.output(name) or 0 for name in names], before, strict=True))
 
 
-# ---- what a device tells, and the mode ---------------------------------------------------------------------------------
+# ---- what a device tells, and the mode ---------------------------------------------------------------------------
 CAP = Cap("caps.dcl", "what the battery gives", 0, Source(FLOW, 2_000), 2_000)
 
 
@@ -172,7 +172,7 @@ def test_a_row_that_does_not_act_narrows_nothing() -> None:
     assert spans(plan(signals=SIGNALS, rules=(rule(),)), seen(0)) == [Span(0, 16_000, "rating", "rating")]
 
 
-# ---- not knowing and contactors ------------------------------------------------------------------------------------------
+# ---- not knowing and contactors ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("state", "output", "cause", "hi"),
     [

@@ -1,4 +1,4 @@
-"""A contactor through its life in whole cycles: closing, welding, a dead coil, dropping, cut off and back, a restart."""
+"""A contactor's life in whole cycles: closing, welding, a dead coil, dropping, cut off and back, a restart."""
 
 from __future__ import annotations
 
@@ -112,7 +112,15 @@ def test_an_order_that_is_taken_back_while_closing_opens_at_once() -> None:
     assert (run.position(COIL), run.output(COIL)) == ("opening", 0)
 
 
-# ---- under load ---------------------------------------------------------------------------------------------------------
+def test_a_contactor_without_its_machine_is_a_mistake_of_ours_and_stops_the_cycle() -> None:
+    run = house()
+    targets = tuple(replace(target, machine=None) for target in run.state.targets)
+    run.state = replace(run.state, targets=targets)
+    with pytest.raises(TypeError, match=r"relays\.coil_1 is a contactor without a machine"):
+        run.cycle()
+
+
+# ---- under load --------------------------------------------------------------------------------------------------
 def test_one_that_is_not_rated_for_its_load_stays_closed_until_zero_flow_is_proven() -> None:
     run = closed(NOT_RATED)
     order(run, 0)
@@ -136,7 +144,7 @@ def test_a_doubtful_zero_proves_nothing() -> None:
     assert run.position(COIL) == "closed"
 
 
-# ---- out of sight ----------------------------------------------------------------------------------------------------------
+# ---- out of sight ------------------------------------------------------------------------------------------------
 def test_a_contactor_that_is_cut_off_for_a_moment_stays_closed() -> None:
     run = closed()
     run.silent = {"relays"}
@@ -174,7 +182,7 @@ def test_an_open_one_that_does_not_show_itself_is_doubted_and_not_closed() -> No
     assert run.position(COIL) == "closed"
 
 
-# ---- restarts --------------------------------------------------------------------------------------------------------------
+# ---- restarts ----------------------------------------------------------------------------------------------------
 def test_after_a_restart_a_closed_contact_is_kept_as_found_and_not_opened_under_load() -> None:
     run = House(NOT_RATED)
     run.plant.closed[0] = True

@@ -30,7 +30,8 @@ STERN = replace(
         for rule in PLAN.rules
     ),
     targets=tuple(
-        replace(target, contactor=replace(target.contactor, zero_flow=PLAN.rules[0].question)) if target.contactor else target
+        replace(target, contactor=replace(target.contactor, zero_flow=PLAN.rules[0].question))
+        if target.contactor else target
         for target in PLAN.targets
     ),
 )  # fmt: skip
@@ -48,7 +49,7 @@ def course(seed: int) -> tuple[list[Input], list[Result]]:
     return trace(about(seed), seed, 150_000)
 
 
-# ---- a function ------------------------------------------------------------------------------------------------------
+# ---- a function --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("house", [PLAN, STERN], ids=["uc001", "stern"])
 def test_the_same_inputs_give_the_same_bytes_and_stay_what_they_were(house: Plan) -> None:
     inputs, results = trace(house, seed=7, ms=20_000)
@@ -77,7 +78,7 @@ def test_another_hash_seed_gives_the_same_bytes(hash_seed: str) -> None:
     assert told.stdout.strip() == digest(11)
 
 
-# ---- skipping ----------------------------------------------------------------------------------------------------------
+# ---- skipping ----------------------------------------------------------------------------------------------------
 def lazily(house: Plan, inputs: list[Input]) -> tuple[list[Result | None], State]:
     """The same course, stepped only when something has come or is due. None: skipped."""
     state, image = boot(house, START_MS), blank(house.signals)
@@ -139,7 +140,7 @@ def test_what_has_just_moved_is_looked_at_again_in_the_next_cycle() -> None:
     assert first.wake_ms == START_MS + 1
 
 
-# ---- coming up -----------------------------------------------------------------------------------------------------------
+# ---- coming up ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("house", [PLAN, STERN], ids=["uc001", "stern"])
 def test_ten_minutes_without_any_reading_latch_nothing_and_need_no_hand_afterwards(house: Plan) -> None:
     run = House(house)
@@ -177,7 +178,7 @@ def test_a_site_in_observe_answers_as_if_and_stays_there() -> None:
     assert (run.mode, decision.value) == ("observe", 8_000)
 
 
-# ---- what a device shows -----------------------------------------------------------------------------------------------
+# ---- what a device shows -----------------------------------------------------------------------------------------
 def test_a_device_that_shows_something_else_than_it_was_told_is_reported_and_so_is_its_return() -> None:
     run = House()
     run.go(1_000)

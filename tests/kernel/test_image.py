@@ -92,7 +92,7 @@ def test_no_value_is_never_better_than_invalid(quality: Quality) -> None:
     assert after(said(None, quality=quality)) == Reading(None, NOW_MS, max(quality, Quality.INVALID))
 
 
-# ---- jumps -------------------------------------------------------------------------------------------------------------
+# ---- jumps -------------------------------------------------------------------------------------------------------
 def test_a_jump_is_suspect_and_a_level_that_stays_is_believed_at_its_second_sample() -> None:
     steps = [after(*(said(v, 40_000 + i) for i, v in enumerate(values))) for values in ([0, 9_000], [0, 9_000, 9_100])]
     assert [reading.quality for reading in steps] == [Quality.SUSPECT, Quality.GOOD]
@@ -123,7 +123,7 @@ def test_a_jump_does_not_hide_that_the_sender_already_doubts() -> None:
     assert after(said(0, 1), said(9_000, 2, Quality.STALE)).quality is Quality.STALE
 
 
-# ---- early cycles --------------------------------------------------------------------------------------------------------
+# ---- early cycles ------------------------------------------------------------------------------------------------
 def test_a_cycle_comes_early_only_for_an_answer_that_somebody_waits_for() -> None:
     house = plan(signals=SIGNALS, watched=((Outside(0, 2_000, None, 35_000),), ()))
     calm, high = absorb(SIGNALS, blank(SIGNALS), [said(1)], NOW_MS), (good(36_000, NOW_MS), MISSING)

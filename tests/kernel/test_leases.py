@@ -48,7 +48,7 @@ def at(run: Run, now_ms: int) -> State:
     return run.cycle().state
 
 
-# ---- beginning and end ---------------------------------------------------------------------------------------------------
+# ---- beginning and end -------------------------------------------------------------------------------------------
 def test_a_lease_is_said_until_the_ms_of_its_expiry() -> None:
     run = house()
     began_ms = run.now_ms
@@ -117,7 +117,7 @@ def test_a_lease_ends_with_the_house_mode_that_its_permission_is_for() -> None:
     assert "does not cover this house mode" in endings(run)[0]
 
 
-# ---- the same again, and trying out ----------------------------------------------------------------------------------------
+# ---- the same again, and trying out ------------------------------------------------------------------------------
 def test_the_same_request_id_gets_the_same_answer_and_changes_nothing() -> None:
     run = house()
     first = say(run, value=10_000, request_id="r1")
@@ -159,88 +159,3 @@ def test_a_dry_run_is_judged_as_if_it_were_meant_and_changes_nothing(value: int)
     assert run.state.targets == before.targets
     assert run.state.orchestrators[0].answered == ()
     assert not run.result or not run.result.events[1:]  # that anna came is the only event
-
-
-# ---- stop and release --------------------------------------------------------------------------------------------------------
-def in_mode(mode: str, request: Request) -> Judged:
-    """What comes of a request in a mode and under rules that leave nothing but safe, with leases of anna's in place."""
-    granted = Lease(0, 0, Kind.SETTING, 10_000, 10_000, START_MS, START_MS + 900_000, "")
-    everywhere = replace(ALLOWED, modes=frozenset(range(len(MODES))))
-    about, nothing = replace(TWO, permissions=(everywhere,)), Span(0, 0, "trip", "trip")
-    orchestrators = boot(about, START_MS).orchestrators
-    targets = (idle(lease=granted), idle(lease=granted))
-    return work(about, targets, orchestrators, [nothing, nothing], (request,), MODES.index(mode), START_MS)
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("identity", [identity.name for identity in IDENTITIES])
-def test_a_stop_passes_in_every_house_mode_from_everybody_for_one_and_for_all(mode: str, identity: str) -> None:
-    for target, stopped in (("box.current", [identity, ""]), ("", [identity, identity])):
-        judged = in_mode(mode, ask(Verb.STOP, identity, target=target, now_ms=START_MS - 3_600_000))
-        (decision,) = judged.decisions
-        assert (decision.verdict, decision.target) == (Verdict.DONE, 0 if target else -1)
-        assert [state.stopped_by for state in judged.targets] == stopped
-        assert [state.lease is None for state in judged.targets] == [bool(by) for by in stopped]
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_release_passes_in_every_house_mode_however_old_it_is(mode: str) -> None:
-    judged = in_mode(mode, ask(Verb.RELEASE, now_ms=START_MS - 3_600_000))
-    assert judged.decisions[0].verdict is Verdict.DONE
-    assert [state.lease is None for state in judged.targets] == [True, False]
-
-
-def test_a_stop_lasts_until_the_next_grant_and_nobody_renews_past_it() -> None:
-    run = house()
-    say(run, value=10_000)
-    say(run, Verb.STOP, "cara")
-    assert (run.output("box.current"), run.result and run.result.outputs.wanted_by[0]) == (0, "stop by cara")
-    assert say(run, Verb.RENEW).clauses[0].rule == "lease.none"
-    assert say(run, value=4_000).verdict is Verdict.REFUSED
-    assert run.state.targets[0].stopped_by == "cara"
-    assert say(run, value=8_000).verdict is Verdict.GRANTED
-    assert (run.output("box.current"), run.state.targets[0].stopped_by) == (8_000, "")
-
-
-def test_nobody_releases_the_lease_of_another() -> None:
-    run = house()
-    say(run, value=10_000)
-    decision = say(run, Verb.RELEASE, "ben")
-    assert (decision.verdict, decision.clauses[0].text) == (Verdict.DONE, "there was no lease of yours")
-    assert run.output("box.current") == 10_000
-    assert say(run, Verb.RELEASE).clauses[0].text == "the lease is released"
-    assert run.output("box.current") == 0
-
-
-# ---- nobody may ask ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("verb", Verb)
-def test_without_permissions_only_stop_release_and_heartbeat_pass(verb: Verb) -> None:
-    run = house(replace(TWO, permissions=()))
-    decision = say(run, verb, value=10_000)
-    assert (decision.verdict is Verdict.DONE) == (verb in (Verb.STOP, Verb.RELEASE, Verb.HEARTBEAT))
-    assert run.output("box.current") == 0
-
-
-@pytest.mark.parametrize("verb", Verb)
-def test_a_stranger_is_refused_whatever_he_says(verb: Verb) -> None:
-    run = house()
-    assert say(run, verb, "mallory", 10_000).clauses[0].rule == "identity.unknown"
-
-
-@pytest.mark.parametrize("verb", [Verb.SET, Verb.RENEW, Verb.RELEASE, Verb.STOP])
-def test_a_target_that_does_not_exist_is_refused(verb: Verb) -> None:
-    assert say(house(), verb, value=10_000, target="box.curent").clauses[0].rule == "target.unknown"
-
-
-def test_of_two_requests_in_one_cycle_the_second_sees_what_the_first_got() -> None:
-    run = house()
-    first, second = run.cycle(
-        ask(value=10_000, now_ms=run.now_ms), ask(value=8_000, now_ms=run.now_ms, identity="cara")
-    ).decisions
-    assert first.verdict is Verdict.GRANTED
-    assert second.clauses[-1].rule == "lease.held"
-    decided = [event.text for event in run.events if event.kind is EventKind.DECISION]
-    assert decided == [
-        "anna: set 10000 mA: granted (permissions.box permits)",
-        "cara: set 8000 mA: refused (permissions.box permits; lease.held refuses)",
-    ]

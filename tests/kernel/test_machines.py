@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from statemachine import State, StateMachine
+from statemachine import StateMachine
 from statemachine.exceptions import TransitionNotAllowed
 
 from supervisor.kernel.machine import Machine, Table, advance, word
@@ -23,7 +23,7 @@ from supervisor.kernel.machines.meter import Meter
 from supervisor.kernel.machines.orchestrator import Orchestrator
 from supervisor.kernel.plan import MODES
 from supervisor.loader.assemble import COILS
-from supervisor.loader.compiler import MachineError, compile_machine, guard
+from supervisor.loader.compiler import compile_machine
 
 FACTS = {
     Battery: {"seen", "protecting", "charge_blocked", "discharge_blocked"},
@@ -152,7 +152,7 @@ def reachable(table: Table, start: int) -> set[int]:
     return seen
 
 
-# ---- the contactor ---------------------------------------------------------------------------------------------------
+# ---- the contactor -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("state", ["looking", "closing", "opening", "failed_open"])
 def test_a_contactor_that_waits_has_a_way_out_when_its_time_is_over(state: str) -> None:
     assert any(row.need & CONTACTOR.bit("late") for row in CONTACTOR.rows[CONTACTOR.state(state)])
@@ -207,7 +207,7 @@ def test_a_closed_contactor_is_opened_only_where_it_may_open() -> None:
     assert all(row.need & CONTACTOR.bit("may_open") and row.veto & CONTACTOR.bit("wanted") for row in rows)
 
 
-# ---- the table and its compiler --------------------------------------------------------------------------------------
+# ---- names --------------------------------------------------------------------------------------------------------
 def test_the_house_machine_has_the_modes_in_their_order() -> None:
     assert compile_machine(House).states == MODES
 
@@ -217,47 +217,3 @@ def test_a_name_that_the_table_does_not_know_is_no_bit_and_no_state() -> None:
     assert word(CONTACTOR, {"wantde": True, "wanted": False}) == 0
     with pytest.raises(ValueError, match="not in tuple"):
         CONTACTOR.state("ajar")
-
-
-class Either(StateMachine):
-    off = State(initial=True)
-    on = State()
-    start = off.to(on, cond="ready or asked")
-    end = on.to(off, cond="not ready")
-
-
-class Namesake(StateMachine):
-    off = State(initial=True)
-    on = State()
-    start = off.to(on, cond="on")
-    end = on.to(off, cond="not ready")
-
-
-class Unless(StateMachine):
-    off = State(initial=True)
-    on = State()
-    start = off.to(on, unless="broken")
-    end = on.to(off, cond=["broken", "not asked"])
-
-
-def test_a_guard_that_is_an_alternative_does_not_compile() -> None:
-    with pytest.raises(MachineError, match="not a conjunction of facts"):
-        compile_machine(Either)
-
-
-def test_a_name_for_both_a_fact_and_a_state_does_not_compile() -> None:
-    with pytest.raises(MachineError, match=r"\['on'\] name both"):
-        compile_machine(Namesake)
-
-
-@pytest.mark.parametrize("text", ["a >", "a or b", "not (a and b)", "a > 1", "not not a", "1"])
-def test_what_is_no_conjunction_of_facts_is_refused(text: str) -> None:
-    with pytest.raises(MachineError):
-        guard(text, "toy")
-
-
-def test_unless_and_lists_of_guards_compile_to_vetoes_and_needs() -> None:
-    table = compile_machine(Unless)
-    (start,), (end,) = table.rows
-    assert (start.need, start.veto) == (0, table.bit("broken"))
-    assert (end.need, end.veto) == (table.bit("broken"), table.bit("asked"))

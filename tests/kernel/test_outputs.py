@@ -30,10 +30,10 @@ def course(target: Target, state: TargetState, wanted: int, times: list[int], sp
 
 
 def told(value: int, **changes: object) -> TargetState:
-    return idle(output=value, **changes)
+    return replace(idle(output=value), **changes)
 
 
-# ---- tightening --------------------------------------------------------------------------------------------------------
+# ---- tightening --------------------------------------------------------------------------------------------------
 def test_what_tightens_is_said_in_the_same_cycle() -> None:
     assert settle(BOX, told(16_000), EIGHT, 16_000, NOW_MS).output == 8_000
     assert settle(BOX, told(16_000), FREE, 6_000, NOW_MS).output == 6_000
@@ -64,7 +64,7 @@ def test_rounding_never_ends_where_the_device_cannot_be(hi: int, step: int) -> N
     assert said % step == 0
 
 
-# ---- relaxing ----------------------------------------------------------------------------------------------------------
+# ---- relaxing ----------------------------------------------------------------------------------------------------
 def test_after_a_rule_has_tightened_relaxing_waits_for_its_hold_and_then_ramps() -> None:
     state = settle(BOX, told(16_000), EIGHT, 16_000, NOW_MS)
     after = settle(BOX, state, FREE, 16_000, NOW_MS + 4_999)
@@ -149,7 +149,7 @@ def test_the_first_word_to_an_actuator_starts_at_its_safe_value() -> None:
     assert settle(fifty_four, nothing_said, span.narrow(58_000, 50_000, "nonsense"), 58_000, NOW_MS).output == 54_000
 
 
-# ---- wishes ------------------------------------------------------------------------------------------------------------
+# ---- wishes ------------------------------------------------------------------------------------------------------
 def test_a_stop_goes_before_a_lease_a_lease_before_a_program_and_a_program_before_the_default() -> None:
     lost = frozenset({MODES.index("orchestrator_lost")})
     house = plan(programs=(Program("programs.six", "", 0, frozenset({NORMAL}), 6_000), Program("p", "", 1, lost, 1)))

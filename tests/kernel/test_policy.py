@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_toys import ALLOWED, BOX, NORMAL, START_MS, ask, idle, plan, replace
+from kernel_toys import ALLOWED, NORMAL, START_MS, ask, idle, plan, replace
 
 from supervisor.kernel.lease import Clause, Decision, Kind, Lease, Request, Verb, Verdict
 from supervisor.kernel.plan import MODES, Plan
@@ -17,16 +17,18 @@ HOUSE = plan()
 FREE = Span(0, 16_000, "rating", "rating")
 ANNA, BEN, CARA = range(3)
 DEGRADED = MODES.index("degraded")
-HELD = idle(lease=Lease(ANNA, 0, Kind.LIVE, 10_000, 10_000, START_MS - 1_000, START_MS + 29_000, "a"))
+FREE_TO_SET = idle()
+OF_ANNA = Lease(ANNA, 0, Kind.LIVE, 10_000, 10_000, START_MS - 1_000, START_MS + 29_000, "a")
+HELD = idle(lease=OF_ANNA)
 
 
 def judged(
     request: Request,
     house: Plan = HOUSE,
     span: Span = FREE,
-    state: TargetState = idle(),
+    state: TargetState = FREE_TO_SET,
     holder: int = ANNA,
-    mode: int = NORMAL,  # noqa: B008
+    mode: int = NORMAL,
 ) -> Decision:
     return judge(house, request, span, state, 0, holder, mode, START_MS)
 
@@ -39,7 +41,7 @@ def refusing(decision: Decision) -> Clause:
     return clause
 
 
-# ---- granted -------------------------------------------------------------------------------------------------------------
+# ---- granted -----------------------------------------------------------------------------------------------------
 def test_a_permitted_value_is_granted_with_the_permission_that_covers_it() -> None:
     decision = judged(ask(value=10_000, request_id="r1", duration_ms=5_000))
     assert decision.verdict is Verdict.GRANTED
@@ -62,7 +64,7 @@ def test_asking_for_ever_gets_what_the_permission_allows() -> None:
     assert lease.expires_ms == START_MS + ALLOWED.max_ms
 
 
-# ---- refused -------------------------------------------------------------------------------------------------------------
+# ---- refused -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
@@ -126,7 +128,7 @@ def test_in_observe_the_answer_is_what_would_have_been_in_normal() -> None:
     assert not still_permitted(HOUSE, decision.lease, observe)
 
 
-# ---- clipped -------------------------------------------------------------------------------------------------------------
+# ---- clipped -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("span", "permission", "rule", "value"),
     [
@@ -191,7 +193,7 @@ def test_whatever_is_granted_lies_between_safe_and_what_was_asked_within_span_an
         assert (decision.verdict is Verdict.CLIPPED) == (decision.lease.value != asked)
 
 
-# ---- held by another -------------------------------------------------------------------------------------------------------
+# ---- held by another ---------------------------------------------------------------------------------------------
 def test_another_of_the_same_priority_is_told_who_holds_the_target_and_for_how_long() -> None:
     clause = refusing(judged(ask(value=6_000, identity="cara"), state=HELD, holder=CARA))
     assert clause.rule == "lease.held"
@@ -200,7 +202,7 @@ def test_another_of_the_same_priority_is_told_who_holds_the_target_and_for_how_l
 
 def test_a_higher_priority_takes_over_and_a_lower_one_does_not() -> None:
     assert judged(ask(value=6_000), state=HELD, holder=BEN).verdict is Verdict.GRANTED
-    of_ben = replace(HELD, lease=replace(HELD.lease, holder=BEN))
+    of_ben = replace(HELD, lease=replace(OF_ANNA, holder=BEN))
     assert refusing(judged(ask(value=6_000), state=of_ben, holder=ANNA)).rule == "lease.held"
 
 
@@ -208,9 +210,9 @@ def test_the_holder_itself_may_change_its_mind() -> None:
     assert judged(ask(value=6_000), state=HELD).verdict is Verdict.GRANTED
 
 
-# ---- renewing --------------------------------------------------------------------------------------------------------------
+# ---- renewing ----------------------------------------------------------------------------------------------------
 def test_a_renewal_keeps_kind_and_wish_and_begins_its_time_anew() -> None:
-    held = replace(HELD, lease=replace(HELD.lease, asked=12_000, kind=Kind.SETTING))
+    held = replace(HELD, lease=replace(OF_ANNA, asked=12_000, kind=Kind.SETTING))
     lease = judged(ask(Verb.RENEW), state=held).lease
     assert lease == Lease(ANNA, 0, Kind.SETTING, 12_000, 12_000, START_MS, START_MS + 30_000, "")
     longer = judged(ask(Verb.RENEW, duration_ms=60_000), state=held).lease
@@ -232,7 +234,3 @@ def test_nobody_renews_what_is_not_his(holder: int) -> None:
 @pytest.mark.parametrize("duration_ms", [0, -1])
 def test_a_renewal_for_no_time_at_all_is_refused(duration_ms: int) -> None:
     assert refusing(judged(ask(Verb.RENEW, duration_ms=duration_ms), state=HELD)).rule == "request.duration"
-
-
-def test_the_toy_target_is_the_one_that_the_numbers_are_about() -> None:
-    assert (BOX.lo, BOX.hi, BOX.safe, BOX.bands) == (0, 16_000, 0, ((0, 6_000),))

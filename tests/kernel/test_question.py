@@ -52,7 +52,7 @@ class Say(Question, frozen=True):
         return (7,)
 
 
-# ---- and, or -----------------------------------------------------------------------------------------------------------
+# ---- and, or -----------------------------------------------------------------------------------------------------
 KLEENE = {
     (NO, NO): (NO, NO), (NO, UNKNOWN): (NO, UNKNOWN), (NO, YES): (NO, YES),
     (UNKNOWN, NO): (NO, UNKNOWN), (UNKNOWN, UNKNOWN): (UNKNOWN, UNKNOWN), (UNKNOWN, YES): (UNKNOWN, YES),
@@ -83,7 +83,7 @@ def test_nothing_to_ask_is_yes_for_all_and_no_for_any() -> None:
     assert AnyOf(()).ask((), 0) is NO
 
 
-# ---- values ------------------------------------------------------------------------------------------------------------
+# ---- values ------------------------------------------------------------------------------------------------------
 @JUDGING
 def test_a_good_value_says_yes_and_no(question: Question) -> None:
     for proof in (False, True):
@@ -123,7 +123,7 @@ def test_one_doubtful_side_is_enough_to_doubt_that_two_signals_agree(quality: Qu
     assert FAR.ask((sure, doubted), NOW_MS) is UNKNOWN
 
 
-# ---- ages --------------------------------------------------------------------------------------------------------------
+# ---- ages --------------------------------------------------------------------------------------------------------
 @JUDGING
 def test_a_value_counts_up_to_exactly_its_maximum_age(question: Question) -> None:
     assert question.ask(now(BEYOND, age_ms=AGE_MS), NOW_MS) is YES
@@ -157,7 +157,7 @@ def test_fresh_wants_every_one_of_its_signals_at_its_own_age() -> None:
     assert fresh.ask((good(0, NOW_MS), good(0, NOW_MS - 1_001)), NOW_MS) is NO
 
 
-# ---- what they look at -------------------------------------------------------------------------------------------------
+# ---- what they look at -------------------------------------------------------------------------------------------
 def test_a_question_names_the_signals_that_it_looks_at() -> None:
     assert ABOVE.signals() == ON.signals() == TooOld(0, 1).signals() == (0,)
     assert FAR.signals() == Fresh(((0, 1), (1, 1))).signals() == (0, 1)

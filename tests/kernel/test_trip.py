@@ -16,7 +16,8 @@ COURSES = st.lists(st.tuples(st.sampled_from(Answer), st.integers(1, 60), st.boo
 RULES = st.builds(
     lambda hold, unknown, clear, drain, latch, latch_unknown: rule(
         hold_ms=hold, unknown_ms=unknown, clear_ms=clear, drain=drain, latch=latch, latch_unknown=latch_unknown),
-    st.integers(0, 50), st.integers(0, 50), st.integers(0, 50), st.integers(1, 5), st.sampled_from(Latch), st.booleans(),
+    st.integers(0, 50), st.integers(0, 50), st.integers(0, 50), st.integers(1, 5), st.sampled_from(Latch),
+    st.booleans(),
 )  # fmt: skip
 
 
@@ -30,7 +31,7 @@ def after(row: Rule, *course: tuple[Answer, int], reset: bool = False) -> Trip:
     return advance(row, trip, course[-1][0], reset, now_ms)
 
 
-# ---- holding -------------------------------------------------------------------------------------------------------------
+# ---- holding -----------------------------------------------------------------------------------------------------
 def test_a_row_acts_when_yes_has_lasted_for_its_hold_and_not_before() -> None:
     assert after(FUSE, (NO, 1), (YES, 999)).cause is NO
     assert after(FUSE, (NO, 1), (YES, 1_000)).cause is YES
@@ -56,7 +57,7 @@ def test_a_fault_that_is_there_a_tenth_of_the_time_does_not_trip() -> None:
     assert after(FUSE, *[(YES, 100), (NO, 900)] * 30).cause is NO
 
 
-# ---- not knowing -----------------------------------------------------------------------------------------------------------
+# ---- not knowing -------------------------------------------------------------------------------------------------
 def test_not_knowing_acts_after_its_own_grace_with_its_own_actions() -> None:
     assert after(FUSE, (UNKNOWN, 4_999)).cause is NO
     trip = after(FUSE, (UNKNOWN, 5_000))
@@ -108,7 +109,7 @@ def test_only_a_yes_makes_a_row_act_as_on_a_yes(row: Rule, course: list[tuple[An
         assert trip.cause is not YES or before.cause is YES or answer is YES
 
 
-# ---- clearing --------------------------------------------------------------------------------------------------------------
+# ---- clearing ----------------------------------------------------------------------------------------------------
 def test_an_action_ends_when_no_has_lasted_for_the_clearing_time() -> None:
     assert after(FUSE, (YES, 1_001), (NO, 9_999)).cause is YES
     assert after(FUSE, (YES, 1_001), (NO, 10_000)).cause is NO
@@ -155,13 +156,14 @@ def test_a_row_that_does_not_act_does_nothing() -> None:
         assert severity(row, trip) is worth
 
 
-# ---- waking ----------------------------------------------------------------------------------------------------------------
+# ---- waking ------------------------------------------------------------------------------------------------------
 @given(RULES, COURSES)
 def test_stepping_every_ms_equals_stepping_at_wake_times_and_at_new_answers(
     row: Rule, course: list[tuple[Answer, int, bool]]
 ) -> None:
     often = seldom = fresh(0)
-    now_ms, due, last = 0, 0, None
+    now_ms, last = 0, None
+    due: int | None = 0
     for answer, for_ms, reset in course:
         for passed in range(for_ms):
             resetting = reset and passed == 0
