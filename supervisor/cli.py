@@ -76,34 +76,33 @@ def _log() -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    """Load first, so that a bad document never starts anything; then start everything."""
+    """Start everything at once. Each child loads the documents for itself; the guardian's word about them counts."""
     from supervisor.launch import Child, Launcher
-    from supervisor.loader import load
+    from supervisor.loader.documents import parse, read
 
-    loaded = load(chosen.site, str(chosen.run_dir), chosen.observe)
-    chosen.run_dir.mkdir(parents=True, exist_ok=True)
+    site = chosen.site / "site.yaml"
+    buses = parse(read(site), str(site)).need("buses", "list the buses").fields()
     shared = [str(chosen.site), "--run-dir", str(chosen.run_dir), *(["--observe"] if chosen.observe else [])]
     gateway = ["gateway", "--run-dir", str(chosen.run_dir), "--listen", chosen.listen]
     children = [Child("guardian", ["guardian", *shared])]
-    children += [Child(bus.name, ["bus", *shared, bus.name]) for bus in loaded.site.buses]
+    children += [Child(bus, ["bus", *shared, bus]) for bus in buses]
     children.append(Child("gateway", gateway))
-    del loaded
-    return Launcher(children, chosen.run_dir / "powerwarden.log", _socket(chosen)).run()
+    return Launcher(children, chosen.run_dir).run()
 
 
 def _guardian(chosen: argparse.Namespace) -> int:
     from supervisor.guardian.main import run
-    from supervisor.loader import load
+    from supervisor.loader.load import load
 
     _log()
-    chosen.run_dir.mkdir(parents=True, exist_ok=True)
     loaded = load(chosen.site, str(chosen.run_dir), chosen.observe)
+    chosen.run_dir.mkdir(parents=True, exist_ok=True)
     return run(loaded, _socket(chosen), chosen.run_dir / "journal")
 
 
 def _bus(chosen: argparse.Namespace) -> int:
     from supervisor.bus.main import run
-    from supervisor.loader import load
+    from supervisor.loader.load import load
 
     loaded = load(chosen.site, str(chosen.run_dir), chosen.observe)
     for bus in loaded.site.buses:
@@ -121,7 +120,7 @@ def _gateway(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    from supervisor.loader import load
+    from supervisor.loader.load import load
 
     plan = load(chosen.site).plan
     print(f"{plan.site}: loads. {len(plan.signals)} signals, {len(plan.targets)} targets, {len(plan.rules)} limits,")

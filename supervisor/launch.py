@@ -3,6 +3,8 @@
 Rules
 * A child that dies is started again with a back-off; one that has lived for STEADY_S starts from the shortest again.
 * Every line that a child writes is shown with its name in front and kept in a bounded log file.
+* All children load the documents; what the others write is held back until the guardian has accepted them. When it
+  refuses, its one message is shown, everything ends with code 2, and nothing has been written anywhere.
 * Stopping: the guardian first, so that the buses fall silent the way the site declares; then buses and gateway. Only
   children of this process are ever signalled, by their own handles.
 * Children get SIGTERM when this process dies, so no orphan keeps a house half supervised.
@@ -26,17 +28,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from rich.console import Group
-from rich.live import Live
-from rich.text import Text
-
-from supervisor import view
-
 BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_S = 0.2, 5.0, 10.0
 STOP_S = 5.0  # after this a child is killed
-GUARDIAN_FIRST_S = 5.0
 LINES_SHOWN = 6
 LINE_MAX = 500
+HELD_MAX = 200  # lines
+LOG_MAX = 5_000_000  # bytes; three older ones are kept
+BAD_DOCUMENT = 2  # the exit code of a child that refuses the documents
 PR_SET_PDEATHSIG = 1
 
 
@@ -46,7 +44,7 @@ class Child:
     def __init__(self, name: str, arguments: list[str]) -> None:
         self.name, self._arguments = name, arguments
         self.process: subprocess.Popen[bytes] | None = None
-        self.restarts = 0
+        self.restarts = self.code = 0
         self._started_s = 0.0
         self._backoff_s = BACKOFF_FIRST_S
         self.due_s = 0.0
@@ -76,7 +74,7 @@ class Child:
         if self.process.stdout:
             self.process.stdout.close()
         code = self.process.wait(timeout=STOP_S)
-        self.process = None
+        self.process, self.code = None, code
         if now_s - self._started_s >= STEADY_S:
             self._backoff_s = BACKOFF_FIRST_S
         self.due_s = now_s + self._backoff_s
@@ -98,31 +96,25 @@ def _die_with_parent(parent: int) -> Callable[[], None]:
 class Launcher:
     """Runs children until Ctrl-C or SIGTERM. ``first`` is stopped before the others."""
 
-    def __init__(self, children: Iterable[Child], log_path: Path, socket_path: Path) -> None:
+    def __init__(self, children: Iterable[Child], run_dir: Path) -> None:
         self._children = list(children)
         self._selector = selectors.DefaultSelector()
-        self._socket_path = socket_path
+        self._run_dir, self._socket_path = run_dir, run_dir / "guardian.sock"
+        self._held: list[tuple[str, str]] | None = []  # None: the guardian has accepted the documents
+        self._refused = False
         self._stopping = False
-        self._began_s = time.monotonic()
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._lines: deque[str] = deque(maxlen=LINES_SHOWN)
         self._live = sys.stdout.isatty()
         self._log = logging.getLogger("run")
         self._log.propagate = False
         self._log.setLevel(logging.INFO)
-        kept = logging.handlers.RotatingFileHandler(log_path, maxBytes=5_000_000, backupCount=3)
-        kept.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        self._log.addHandler(kept)
 
     def run(self) -> int:
-        """Returns 0 when everything has stopped cleanly, 1 when a child had to be killed."""
+        """Returns 0 when everything has stopped cleanly, 1 when a child had to be killed, 2 for bad documents."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         self._selector.register(self._wake_r, selectors.EVENT_READ, None)
-        if self._live:
-            threading.Thread(target=self._show, name="view", daemon=True).start()
-        else:
-            threading.Thread(target=self._tell_changes, name="view", daemon=True).start()
         while not self._stopping:
             self._turn()
         return self._end()
@@ -153,7 +145,9 @@ class Launcher:
                 continue
             self._selector.unregister(key.fd)
             how = child.ended(time.monotonic())
-            if not self._stopping:
+            if self._held is not None and child.name == "guardian" and child.code == BAD_DOCUMENT:
+                self._refused = self._stopping = True
+            elif not self._stopping:
                 child.restarts += 1
                 self._line("run", f"{child.name} {how}; it is started again")
 
@@ -164,12 +158,31 @@ class Launcher:
             self._line(child.name, line[:LINE_MAX].decode("utf-8", "replace"))
 
     def _line(self, name: str, text: str) -> None:
+        if self._held is not None:
+            if name != "guardian":
+                self._held = [*self._held[-HELD_MAX:], (name, text)]
+                return
+            if text.startswith("powerwarden:"):
+                sys.stderr.write(text + "\n")
+                return
+            self._accepted()
         line = f"{name:>10} | {text}"
         self._log.info("%s", line)
         self._lines.append(line)
         if not self._live:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
+
+    def _accepted(self) -> None:
+        """The documents are good: open the log, start showing, and let out what was held back."""
+        held, self._held = self._held or [], None
+        self._run_dir.mkdir(parents=True, exist_ok=True)
+        kept = logging.handlers.RotatingFileHandler(self._run_dir / "powerwarden.log", maxBytes=LOG_MAX, backupCount=3)
+        kept.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._log.addHandler(kept)
+        threading.Thread(target=self._show if self._live else self._tell_changes, name="view", daemon=True).start()
+        for name, text in held:
+            self._line(name, text)
 
     # ---- the end ---------------------------------------------------------------------------------------------------
     def _end(self) -> int:
@@ -181,7 +194,7 @@ class Launcher:
                 if child.process is not None:
                     child.process.terminate()
             killed += self._wait(group)
-        return 1 if killed else 0
+        return BAD_DOCUMENT if self._refused else int(killed > 0)
 
     def _wait(self, group: list[Child]) -> int:
         """Wait for a group while passing on its last words; returns how many had to be killed."""
@@ -197,6 +210,12 @@ class Launcher:
 
     # ---- what people see -------------------------------------------------------------------------------------------
     def _show(self) -> None:
+        from rich.console import Group  # late: the children are already starting
+        from rich.live import Live
+        from rich.text import Text
+
+        from supervisor import view
+
         with Live(Text("starting"), refresh_per_second=view.FRAMES_PER_S, screen=True) as live:
             for frame in view.frames(str(self._socket_path)):
                 picture = Text(f"waiting for the guardian: {frame}") if isinstance(frame, str) else view.render(*frame)
@@ -204,7 +223,7 @@ class Launcher:
                 live.update(Group(picture, Text("Log", "bold"), *log, Text("Ctrl-C stops everything", "dim")))
 
     def _tell_changes(self) -> None:
-        while not self._socket_path.exists() and time.monotonic() - self._began_s < GUARDIAN_FIRST_S:
-            time.sleep(0.05)
+        from supervisor import view
+
         for line in view.lines(str(self._socket_path)):
             self._line("house", line)

@@ -79,7 +79,7 @@ class Report(Message, frozen=True):
 class Image(Message, frozen=True):
     """guardian -> bus, after each whole and timely cycle: the complete output image of that bus, and the cycle token.
 
-    ``values``: (index into the plan's targets, value). A bus keeps only the newest and drops it after ``valid_until_ms``.
+    ``values``: (index into the plan's targets, value). A bus keeps only the newest, and none after ``valid_until_ms``.
     """
 
     cycle: Int
@@ -98,7 +98,7 @@ class SignalInfo(Message, frozen=True):
 
 
 class TargetInfo(Message, frozen=True):
-    """What can be asked for: rating in ``unit``; ``forbidden``: open intervals inside it; ``step``; ``silence`` in words."""
+    """What can be asked for: rating in ``unit``; ``forbidden``: open intervals in it; ``silence`` in words."""
 
     id: Name
     unit: Name
@@ -161,7 +161,7 @@ class LeaseInfo(Message, frozen=True):
 
 class TargetState(Message, frozen=True):
     """``output``: what is being said on the wire (None before the first image). ``lo``/``hi``: the envelope;
-    ``lo_by``/``hi_by``: the rule that binds at that edge. ``empty_by``: the rule that left nothing, "" if something is left."""
+    ``lo_by``/``hi_by``: the rule that binds at that edge. ``empty_by``: the rule that left nothing, or ""."""
 
     output: Int | None
     wanted_by: Name
@@ -196,7 +196,7 @@ class BusInfo(Message, frozen=True):
 
 
 class Clause(Message, frozen=True):
-    """One reason: ``effect`` is permits, clips, refuses or notes; ``saw``: (signal, value with unit and quality as text)."""
+    """One reason: ``effect`` is permits, clips, refuses or notes; ``saw``: (signal, what it said, as text)."""
 
     rule: Name
     effect: Name
@@ -214,7 +214,7 @@ class Event(Message, frozen=True):
 
 
 class Snapshot(Message, frozen=True):
-    """guardian -> gateway/view, every 250 ms and at once when the house mode changes. Lists run parallel to Describe."""
+    """guardian -> gateway/view, every 250 ms and when the house mode changes. Lists run parallel to Describe."""
 
     at_ms: Int
     cycle: Int
@@ -262,7 +262,7 @@ class Ask(Message, frozen=True):
 
 
 class Answer(Message, frozen=True):
-    """``verdict``: granted, clipped or refused (done for release, stop and heartbeat). ``clauses``: the ordered reasons."""
+    """``verdict``: granted, clipped or refused (done for release, stop and heartbeat). ``clauses`` in order."""
 
     seq: Int
     verdict: Name

@@ -74,8 +74,8 @@ def readings(view: View) -> Json:
 
 
 def _reading(info: SignalInfo, seen: Seen, age_ms: int) -> Json:
-    named = {"name": name for code, name in info.codes if code == seen.value}
-    return named | {
+    name = dict(info.codes).get(seen.value) if seen.value is not None else None
+    return ({"name": name} if name else {}) | {
         "value": None if seen.value is None else units.shown(seen.value, info.unit),
         "unit": units.shown_unit(info.unit),
         "age_s": None if seen.age_ms is None else seconds(seen.age_ms + age_ms),

@@ -11,7 +11,7 @@ from supervisor.guardian.journal import Journal
 from supervisor.guardian.peers import Peers
 from supervisor.guardian.scan import Guardian
 from supervisor.guardian.watchdog import Watchdog
-from supervisor.loader import Loaded
+from supervisor.loader.load import Loaded
 
 PRIORITY = 20  # SCHED_FIFO; below the kernel's own interrupt threads (50)
 log = logging.getLogger("guardian")

@@ -30,12 +30,17 @@ from supervisor.kernel.image import blank
 from supervisor.kernel.lease import Clause, Decision, Verb, Verdict
 from supervisor.kernel.outputs import Outputs
 from supervisor.kernel.state import boot
-from supervisor.loader import Loaded
+from supervisor.loader.load import Loaded
 
 VALID_CYCLES = 3
 SNAPSHOT_MS = 250
 EVENTS_SHOWN = 30
 FORMAT = 1
+COUNTERS = (
+    *("cycles", "early_cycles", "late_cycles", "skipped_cycles", "requests_busy", "foreign_samples", "lost_images"),
+    *("decisions_granted", "decisions_clipped", "decisions_refused", "decisions_done"),
+    *("journal_refused", "watchdog_fed", "watchdog_withheld", "peers_refused"),
+)
 log = logging.getLogger("guardian")
 
 
@@ -52,11 +57,7 @@ class Guardian:
         self._describe = tell.describe(loaded)
         self._reports: dict[str, wire.Report] = {}
         self._events: deque[Event] = deque(maxlen=EVENTS_SHOWN)
-        self._counters = dict.fromkeys(
-            ("cycles", "early_cycles", "late_cycles", "skipped_cycles", "requests_busy", "foreign_samples", "lost_images",
-             "decisions_granted", "decisions_clipped", "decisions_refused", "decisions_done", "journal_refused",
-             "watchdog_fed", "watchdog_withheld", "peers_refused"), 0,
-        )  # fmt: skip
+        self._counters = dict.fromkeys(COUNTERS, 0)
         self._shown_ms = self._wake_ms = start_ms
         self._stopping = False
 

@@ -12,7 +12,7 @@ from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import NO, Image
 from supervisor.kernel.signal import Quality, Reading
 from supervisor.kernel.state import State, TargetState
-from supervisor.loader import Loaded
+from supervisor.loader.load import Loaded
 from supervisor.loader.quantity import shown
 from supervisor.site import OutputPlace
 

@@ -144,7 +144,7 @@ class Program(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """An orchestrator. ``expected``: its loss is the mode orchestrator_lost. A higher ``priority`` takes over leases."""
+    """An orchestrator. ``expected``: its loss is the mode orchestrator_lost. Higher ``priority`` takes a lease over."""
 
     name: str
     role: str

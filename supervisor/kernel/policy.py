@@ -11,13 +11,15 @@ This file never applies anything: it returns a decision, and for a grant the lea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from supervisor.kernel.lease import Clause, Decision, Kind, Lease, Request, Verb, Verdict
 from supervisor.kernel.plan import MODES, Permission, Plan
 from supervisor.kernel.span import Span, clip
 from supervisor.kernel.state import TargetState
 
 REQUEST_AGE_MAX_MS = 1_000  # a wish older than this was held up somewhere and may no longer be meant
-DURATION_DEFAULT_MS = {Kind.LIVE: 30_000, Kind.SETTING: 4 * 3_600_000}
+DURATION_DEFAULT_MS: Mapping[Kind, int] = {Kind.LIVE: 30_000, Kind.SETTING: 4 * 3_600_000}
 
 
 class Refusal(Exception):
@@ -105,8 +107,8 @@ def _place(plan: Plan, state: TargetState, holder: int, now_ms: int) -> None:
         return
     other, asker = plan.identities[lease.holder], plan.identities[holder]
     if asker.priority <= other.priority:
-        left_s = max(lease.expires_ms - now_ms, 0) / 1000
-        raise Refusal("lease.held", f"{other.name} holds this target for another {left_s:.0f} s")
+        left_s = max(lease.expires_ms - now_ms, 0) // 1000
+        raise Refusal("lease.held", f"{other.name} holds this target for another {left_s} s")
 
 
 def _fit(plan: Plan, position: int, permission: int, span: Span, asked: int, clauses: list[Clause]) -> int:

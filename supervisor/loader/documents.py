@@ -142,6 +142,8 @@ def read(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(SIZE_MAX + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise DocumentError(str(path), 1, "is not there; a site is a folder with a site.yaml in it") from None
     except OSError as error:
         raise DocumentError(str(path), 1, f"cannot be read: {error.strerror}") from None
     if len(data) > SIZE_MAX:

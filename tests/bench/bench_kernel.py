@@ -19,9 +19,9 @@ from drivers.contract import (
     Options,
     OutputSpec,
     Shape,
+    SignalSpec,
     Silence,
     SilenceKind,
-    SignalSpec,
     WriteCost,
 )
 from supervisor.kernel.cycle import step
@@ -30,7 +30,7 @@ from supervisor.kernel.plan import Plan
 from supervisor.kernel.question import Image
 from supervisor.kernel.signal import Quality, Sample, Unit
 from supervisor.kernel.state import State, boot
-from supervisor.loader import load
+from supervisor.loader.load import load
 
 CYCLES = 2_000
 DEVICES, PER_DEVICE, RULES = 25, 8, 60

@@ -1,6 +1,5 @@
 """Ears that remember, and let a test wait for what it expects to be told."""
 
-# ruff: noqa: ARG002 -- Ears name more than a test wants to keep
 from __future__ import annotations
 
 import asyncio

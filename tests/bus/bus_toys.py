@@ -1,6 +1,5 @@
 """Small drivers with behaviour, sites to put them in, a port that only remembers, and a guardian on a real socket."""
 
-# ruff: noqa: ARG002 -- the contract names arguments that a toy does not need
 from __future__ import annotations
 
 import select

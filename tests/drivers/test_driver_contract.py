@@ -82,7 +82,8 @@ def test_outputs_say_what_happens_when_we_fall_silent_and_where_to_look(case: Ca
     specs = specs_of(case)
     for output in case.family.shape(case.complete()).outputs:
         after_ms = output.silence.after_ms
-        assert (after_ms is None) if output.silence.kind is SilenceKind.NONE else (after_ms or 0) > 0
+        assert (after_ms is None) == (output.silence.kind is SilenceKind.NONE)
+        assert after_ms is None or after_ms > 0
         assert output.lo <= output.safe <= output.hi
         assert output.enforce_ms > 0
         assert output.step >= 1

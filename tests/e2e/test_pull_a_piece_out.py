@@ -84,9 +84,7 @@ def test_a_bus_that_hangs_longer_than_the_drop_out_time_sends_no_old_command(
         house.until(lambda: not house.state("relays")["closed"][0], "the node drops out by itself", 15)
         dropped_ms = now_ms() - stopped_ms
         cut_ms = now_ms()
-    resumed = [
-        w for w in house.until(lambda: [w for w in house.writes("relays") if w["t"] > cut_ms], "it speaks again")
-    ]
+    resumed = list(house.until(lambda: [w for w in house.writes("relays") if w["t"] > cut_ms], "it speaks again"))
     assert not bytes.fromhex(resumed[0]["data"])[0] & 1, "the first word after the pause must not close anything"
     back_ms = well_again(house, cut_ms, before)
     assert abs(dropped_ms - DROP_OUT_MS) < SLACK_MS

@@ -12,7 +12,7 @@ from supervisor.guardian.inbox import BURST, REQUESTS_MAX, Inbox
 from supervisor.guardian.peers import Peer
 from supervisor.kernel.image import blank
 from supervisor.kernel.signal import Quality, Sample
-from supervisor.loader import load
+from supervisor.loader.load import load
 
 LOADED = load(Path("policies/uc001"))
 PEER = Peer(socket.socket())

@@ -20,7 +20,7 @@ from supervisor.kernel.lease import Request, Verb
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.signal import Quality, Sample
 from supervisor.kernel.state import State, boot
-from supervisor.loader import load
+from supervisor.loader.load import load
 
 PLAN = load(Path(__file__).parents[2] / "policies" / "uc001").plan
 INDEX = {signal.id: i for i, signal in enumerate(PLAN.signals)}

@@ -12,7 +12,7 @@ import msgspec
 from supervisor.kernel.cycle import Result, step
 from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.image import absorb, blank
-from supervisor.kernel.lease import Kind, Request, Verb
+from supervisor.kernel.lease import Decision, Kind, Request, Verb
 from supervisor.kernel.machines.contactor import Contactor as ContactorMachine
 from supervisor.kernel.machines.house import House
 from supervisor.kernel.machines.orchestrator import Orchestrator
@@ -160,3 +160,24 @@ class Run:
     def moves(self, name: str) -> list[str]:
         """What a machine went through, as its events tell."""
         return [e.text for e in self.events if e.kind is EventKind.MACHINE and e.subject == name]
+
+
+def settled(about: Plan | None = None) -> Run:
+    """A house that has come to its normal mode; :data:`TWO` where nothing else is said."""
+    run = Run(TWO if about is None else about)
+    run.go(200)
+    assert run.mode == "normal"
+    return run
+
+
+def said(
+    run: Run, verb: Verb = Verb.SET, identity: str = "anna", value: int | None = None, **changes: object
+) -> Decision:
+    """The answer to one request, asked in a cycle of its own."""
+    (decision,) = run.cycle(ask(verb, identity, value, run.now_ms, **changes)).decisions
+    return decision
+
+
+QUICK = replace(BOX, hold_ms=0, ramp=None)
+TWO = plan(targets=(QUICK, replace(QUICK, id="other.current")), permissions=(ALLOWED, replace(ALLOWED, target=1)))
+"""Two boxes that do at once what they are told."""

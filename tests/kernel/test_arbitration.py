@@ -6,7 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_toys import (
-    ALLOWED, BOX, CONTACTOR, NORMAL, START_MS, Run, ask, coil, contact, current, good, idle, plan, replace, rule,
+    ALLOWED,
+    BOX,
+    CONTACTOR,
+    NORMAL,
+    START_MS,
+    Run,
+    ask,
+    coil,
+    contact,
+    current,
+    good,
+    idle,
+    plan,
+    replace,
+    rule,
 )  # fmt: skip
 
 from supervisor.kernel.arbitration import envelopes, headroom, measured

@@ -5,33 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_toys import ALLOWED, BOX, IDENTITIES, START_MS, Run, ask, idle, plan, replace
+from kernel_toys import ALLOWED, QUICK, Run, plan, replace, said, settled
 
 from supervisor.kernel.event import EventKind
-from supervisor.kernel.lease import Decision, Kind, Lease, Request, Verb, Verdict
-from supervisor.kernel.plan import MODES, Plan
-from supervisor.kernel.requests import ANSWERS_KEPT, Judged, work
-from supervisor.kernel.span import Span
-from supervisor.kernel.state import State, boot
+from supervisor.kernel.lease import Lease, Verb, Verdict
+from supervisor.kernel.plan import MODES
+from supervisor.kernel.requests import ANSWERS_KEPT
+from supervisor.kernel.state import State
 
-QUICK = replace(BOX, hold_ms=0, ramp=None)
-TWO = plan(targets=(QUICK, replace(QUICK, id="other.current")), permissions=(ALLOWED, replace(ALLOWED, target=1)))
 LIVE_MS = 30_000
-
-
-def house(about: Plan = TWO) -> Run:
-    """A house that has come to its normal mode; the first request comes at ``run.now_ms``."""
-    run = Run(about)
-    run.go(200)
-    assert run.mode == "normal"
-    return run
-
-
-def say(
-    run: Run, verb: Verb = Verb.SET, identity: str = "anna", value: int | None = None, **changes: object
-) -> Decision:
-    (decision,) = run.cycle(ask(verb, identity, value, run.now_ms, **changes)).decisions
-    return decision
 
 
 def lease(run: Run, target: int = 0) -> Lease | None:
@@ -50,41 +32,41 @@ def at(run: Run, now_ms: int) -> State:
 
 # ---- beginning and end -------------------------------------------------------------------------------------------
 def test_a_lease_is_said_until_the_ms_of_its_expiry() -> None:
-    run = house()
+    run = settled()
     began_ms = run.now_ms
-    assert say(run, value=10_000).verdict is Verdict.GRANTED
+    assert said(run, value=10_000).verdict is Verdict.GRANTED
     assert at(run, began_ms + LIVE_MS - 1).targets[0].output == 10_000
     assert at(run, began_ms + LIVE_MS).targets[0].output == 0
     assert endings(run) == ["the lease of anna ended: its time is over"]
 
 
 def test_a_renewal_counts_from_when_it_was_granted() -> None:
-    run = house()
-    say(run, value=10_000)
+    run = settled()
+    said(run, value=10_000)
     run.go(20_000)
     renewed_ms = run.now_ms
-    assert say(run, Verb.RENEW).verdict is Verdict.GRANTED
+    assert said(run, Verb.RENEW).verdict is Verdict.GRANTED
     assert at(run, renewed_ms + LIVE_MS - 1).targets[0].lease is not None
     assert at(run, renewed_ms + LIVE_MS).targets[0].lease is None
 
 
 @given(st.lists(st.integers(50, 9_000), max_size=30))
 def test_heartbeats_never_make_a_lease_longer(pauses: list[int]) -> None:
-    run = house()
+    run = settled()
     began_ms = run.now_ms
-    say(run, value=10_000)
+    said(run, value=10_000)
     for pause_ms in pauses:
         run.now_ms += pause_ms
         passed_ms = run.now_ms - began_ms
-        assert say(run, Verb.HEARTBEAT).verdict is Verdict.DONE
+        assert said(run, Verb.HEARTBEAT).verdict is Verdict.DONE
         assert (lease(run) is not None) == (passed_ms < LIVE_MS)
 
 
 def test_a_live_lease_ends_when_its_sender_is_lost_and_a_setting_stays() -> None:
-    run = house()
+    run = settled()
     began_ms = run.now_ms
-    say(run, value=10_000, duration_ms=3_600_000)
-    say(run, value=8_000, target="other.current", kind="setting", duration_ms=3_600_000)
+    said(run, value=10_000, duration_ms=3_600_000)
+    said(run, value=8_000, target="other.current", kind="setting", duration_ms=3_600_000)
     at(run, began_ms + 60_049)
     assert lease(run) is not None
     at(run, began_ms + 60_050)
@@ -95,9 +77,9 @@ def test_a_live_lease_ends_when_its_sender_is_lost_and_a_setting_stays() -> None
 
 def test_a_setting_outlives_its_sender_where_its_permission_does() -> None:
     everywhere = replace(ALLOWED, modes=frozenset(range(len(MODES))))
-    run = house(plan(targets=(QUICK,), permissions=(everywhere,)))
+    run = settled(plan(targets=(QUICK,), permissions=(everywhere,)))
     began_ms = run.now_ms
-    say(run, value=10_000, kind="setting", duration_ms=3_600_000)
+    said(run, value=10_000, kind="setting", duration_ms=3_600_000)
     at(run, began_ms + 100_000)
     run.go(200)
     assert run.mode == "orchestrator_lost"
@@ -107,9 +89,9 @@ def test_a_setting_outlives_its_sender_where_its_permission_does() -> None:
 
 
 def test_a_lease_ends_with_the_house_mode_that_its_permission_is_for() -> None:
-    run = house()
-    say(run, identity="ben", value=10_000, kind="setting", duration_ms=3_600_000)
-    say(run, Verb.HEARTBEAT)
+    run = settled()
+    said(run, identity="ben", value=10_000, kind="setting", duration_ms=3_600_000)
+    said(run, Verb.HEARTBEAT)
     heard_ms = run.now_ms - 50
     assert at(run, heard_ms + 59_999).targets[0].lease is not None
     assert at(run, heard_ms + 60_000).targets[0].lease is None
@@ -119,43 +101,43 @@ def test_a_lease_ends_with_the_house_mode_that_its_permission_is_for() -> None:
 
 # ---- the same again, and trying out ------------------------------------------------------------------------------
 def test_the_same_request_id_gets_the_same_answer_and_changes_nothing() -> None:
-    run = house()
-    first = say(run, value=10_000, request_id="r1")
+    run = settled()
+    first = said(run, value=10_000, request_id="r1")
     held = lease(run)
     run.go(1_000)
-    again = say(run, value=16_000, request_id="r1", seq=77)
+    again = said(run, value=16_000, request_id="r1", seq=77)
     assert again == replace(first, seq=77)
     assert lease(run) == held
 
 
 def test_a_refusal_is_repeated_too() -> None:
-    run = house()
-    first = say(run, value=4_000, request_id="r1")
+    run = settled()
+    first = said(run, value=4_000, request_id="r1")
     assert first.verdict is Verdict.REFUSED
-    assert say(run, value=10_000, request_id="r1") == first
+    assert said(run, value=10_000, request_id="r1") == first
 
 
 def test_another_identity_s_request_id_is_another_s() -> None:
-    run = house()
-    say(run, value=10_000, request_id="r1")
-    assert say(run, identity="ben", value=8_000, request_id="r1").value == 8_000
+    run = settled()
+    said(run, value=10_000, request_id="r1")
+    assert said(run, identity="ben", value=8_000, request_id="r1").value == 8_000
 
 
 def test_only_so_many_request_ids_are_remembered() -> None:
-    run = house()
+    run = settled()
     for number in range(ANSWERS_KEPT + 1):
-        say(run, value=10_000, request_id=f"r{number}")
+        said(run, value=10_000, request_id=f"r{number}")
     assert len(run.state.orchestrators[0].answered) == ANSWERS_KEPT
-    assert say(run, value=8_000, request_id="r0").value == 8_000
-    assert say(run, value=8_000, request_id=f"r{ANSWERS_KEPT}").value == 10_000
+    assert said(run, value=8_000, request_id="r0").value == 8_000
+    assert said(run, value=8_000, request_id=f"r{ANSWERS_KEPT}").value == 10_000
 
 
 @pytest.mark.parametrize("value", [10_000, 4_000])
 def test_a_dry_run_is_judged_as_if_it_were_meant_and_changes_nothing(value: int) -> None:
-    run, meant = house(), house()
+    run, meant = settled(), settled()
     before = run.state
-    dry = say(run, value=value, request_id="r1", dry_run=True)
-    assert dry == say(meant, value=value, request_id="r1")
+    dry = said(run, value=value, request_id="r1", dry_run=True)
+    assert dry == said(meant, value=value, request_id="r1")
     assert run.state.targets == before.targets
     assert run.state.orchestrators[0].answered == ()
     assert not run.result or not run.result.events[1:]  # that anna came is the only event

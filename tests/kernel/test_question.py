@@ -45,7 +45,7 @@ class Say(Question, frozen=True):
 
     answer: Answer
 
-    def ask(self, image: object, now_ms: int, proof: bool = False) -> Answer:  # noqa: ARG002
+    def ask(self, image: object, now_ms: int, proof: bool = False) -> Answer:
         return self.answer
 
     def signals(self) -> tuple[int, ...]:

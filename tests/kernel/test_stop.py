@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kernel_toys import ALLOWED, IDENTITIES, START_MS, TWO, Run, ask, idle, replace, said, settled
+from kernel_toys import ALLOWED, IDENTITIES, START_MS, TWO, ask, idle, replace, said, settled
 
 from supervisor.kernel.event import EventKind
 from supervisor.kernel.lease import Kind, Lease, Request, Verb, Verdict

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from loader_slips import EXAMPLE, HOUSE, LIMITS, SITE
 
-from supervisor.loader import load
 from supervisor.loader.documents import DocumentError, parse
+from supervisor.loader.load import load
 
 DOCUMENTS = {name: (EXAMPLE / name).read_bytes() for name in (SITE, LIMITS, HOUSE)}
 WORDS = sorted({word for text in DOCUMENTS.values() for word in text.split()})

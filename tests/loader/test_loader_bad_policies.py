@@ -239,7 +239,7 @@ def test_an_id_twice_in_one_document_is_refused_at_the_second(
 def test_the_same_name_in_two_sections_is_two_ids(tmp_path: Path) -> None:
     site = copy_of_example(tmp_path)
     make(Slip(HOUSE, "  car_waits:", "  charge_the_car:  # HERE", ()), site)
-    from supervisor.loader import load
+    from supervisor.loader.load import load
 
     ids = {program.id for program in load(site).plan.programs}
     assert "programs.charge_the_car" in ids

@@ -10,7 +10,7 @@ from loader_slips import EXAMPLE, ROOT, SITE, Slip, copy_of_example, make
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import Question
 from supervisor.kernel.signal import Unit
-from supervisor.loader import Loaded, load
+from supervisor.loader.load import Loaded, load
 from supervisor.wire import TEXT_MAX
 
 NAME_MAX = 80  # what a name may have in the words between processes

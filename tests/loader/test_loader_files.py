@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from loader_slips import EXAMPLE, HOUSE, LIMITS, SITE, Slip, complaint, copy_of_example, make
 
-from supervisor.loader import load
 from supervisor.loader.documents import DEPTH_MAX, MESSAGE_MAX, SIZE_MAX
+from supervisor.loader.load import load
 
 CONTENTS = [
     pytest.param(b"", 1, "is empty; write something into it or remove it", id="an empty file"),

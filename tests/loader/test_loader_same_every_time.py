@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from loader_slips import EXAMPLE, HOUSE, LIMITS, ROOT, SITE, Slip, copy_of_example, make
 
-from supervisor.loader import load
+from supervisor.loader.load import load
 
 PROGRAM = """\
 import hashlib, json, sys
 from pathlib import Path
 import msgspec
-from supervisor.loader import load
+from supervisor.loader.load import load
 loaded = load(Path(sys.argv[1]))
 plan = hashlib.sha256(msgspec.json.encode(loaded.plan, order="deterministic")).hexdigest()
 signals = [signal.id for signal in loaded.plan.signals]

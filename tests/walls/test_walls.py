@@ -77,7 +77,7 @@ CLIMBS: list[tuple[str, str, set[str]]] = [
     ("supervisor.guardian.scan", "from supervisor.kernel.machines.house import House", {MACHINES}),
     ("supervisor.kernel.machines.house", "import time", {KERNEL}),
     ("supervisor.gateway.http", "import supervisor.kernel.signal", {GATEWAY}),
-    ("supervisor.gateway.http", "from supervisor.loader import load", {GATEWAY}),
+    ("supervisor.gateway.http", "from supervisor.loader.load import load", {GATEWAY}),
     ("supervisor.gateway.http", "import supervisor.brand_new", {GATEWAY}),
     ("supervisor.gateway.http", "from drivers import contract", {GATEWAY}),
     ("supervisor.gateway.http", "from supervisor.guardian import clock", {GATEWAY, APART}),

@@ -1,0 +1,119 @@
+"""From a folder of documents to a site and a plan. The one door: :func:`load`.
+
+A folder holds ``site.yaml``; every other ``*.yaml`` in it is a policy document, read in the order of the names. Either
+everything loads or nothing does; the first thing that is wrong is a DocumentError with its file and line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from drivers.contract import Family
+from drivers.registry import FAMILIES
+from supervisor.kernel.plan import Identity, Plan
+from supervisor.loader.assemble import assemble
+from supervisor.loader.documents import DocumentError, Item, parse, read
+from supervisor.loader.policies import Policies, Vocabulary, add
+from supervisor.loader.quantity import duration
+from supervisor.loader.sites import Parts, read_bus, read_circuit, read_device, read_identity
+from supervisor.site import Site
+
+__all__ = ["DocumentError", "Loaded", "load"]
+
+TITLE_MAX = 80  # characters, as the word that carries it allows (supervisor/wire.py)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A site, its plan, and the token hashes of its identities (which the plan has no business to know)."""
+
+    site: Site
+    plan: Plan
+    tokens: Mapping[str, str]
+
+
+def load(
+    folder: Path, run_dir: str = "run", observe: bool = False, families: Mapping[str, Family] = FAMILIES
+) -> Loaded:
+    """The site in ``folder``. ``run_dir`` stands for ``{run}`` in channels; ``observe`` takes away every write path."""
+    texts = [(path, read(path)) for path in _paths(folder)]
+    site_item, *policies = [parse(text, str(path)) for path, text in texts]
+    name = _title(site_item.need("site", "give the house a name"))
+    observe = observe or ((given := site_item.get("observe")) is not None and given.flag())
+    cycle_ms = duration(site_item.need("cycle", "such as 50 ms"), 10, 1_000)
+    grace_ms = duration(
+        site_item.need("start_grace", "how long devices may take to appear, such as 10 s"), 1_000, 600_000
+    )
+    parts = _devices(site_item, observe, run_dir, families)
+    circuits = tuple(read_circuit(parts, key, item) for key, item in _fields(site_item, "circuits"))
+    identities, tokens = _identities(site_item)
+    site_item.done()
+    rules = Policies()
+    words = Vocabulary(parts.names, parts.target_names, {identity.name: i for i, identity in enumerate(identities)})
+    for document in policies:
+        add(rules, document, words)
+    digest = _digest([text for _, text in texts], parts, observe)
+    site = Site(name, digest, cycle_ms, observe, parts.bus_sites())
+    plan = assemble(site, grace_ms, parts, circuits, identities, rules)
+    return Loaded(site, plan, tokens)
+
+
+def _paths(folder: Path) -> list[Path]:
+    """site.yaml first, then the policy documents by name. A document that would be passed over is an error."""
+    site = folder / "site.yaml"
+    try:
+        there = sorted(folder.iterdir())
+    except OSError:
+        there = []
+    if site not in there:
+        raise DocumentError(str(site), 1, "is not there; a site is a folder with a site.yaml in it")
+    for path in there:
+        if path.suffix.lower() in (".yaml", ".yml") and path.suffix != ".yaml":
+            raise DocumentError(str(path), 1, f"would be passed over; name it {path.stem}.yaml or move it away")
+    return [site, *(path for path in there if path.suffix == ".yaml" and path != site)]
+
+
+def _title(item: Item) -> str:
+    """The name of the house: it is shown on every page, so it is short and printable."""
+    if not (1 <= len(item.text()) <= TITLE_MAX and item.text().isprintable()):
+        raise item.error(f"write a name of 1 to {TITLE_MAX} characters on one line")
+    return item.text()
+
+
+def _fields(site: Item, key: str) -> list[tuple[str, Item]]:
+    given = site.get(key)
+    return list(given.fields().items()) if given is not None else []
+
+
+def _devices(site: Item, observe: bool, run_dir: str, families: Mapping[str, Family]) -> Parts:
+    parts = Parts()
+    site.need("buses", "list the buses")
+    for key, item in _fields(site, "buses"):
+        read_bus(parts, key, item, observe, run_dir)
+    site.need("devices", "list the devices")
+    for key, item in _fields(site, "devices"):
+        read_device(parts, key, item, families)
+    return parts
+
+
+def _identities(site: Item) -> tuple[tuple[Identity, ...], dict[str, str]]:
+    identities: list[Identity] = []
+    tokens: dict[str, str] = {}
+    for key, item in _fields(site, "orchestrators"):
+        identity, token = read_identity(key, item)
+        if token in tokens.values():
+            raise item.error("another orchestrator has the same token; nobody could tell the two apart")
+        identities.append(identity)
+        tokens[identity.name] = token
+    return tuple(identities), tokens
+
+
+def _digest(texts: list[str], parts: Parts, observe: bool) -> str:
+    """One hex SHA-256 over the documents and the numbering that they lead to."""
+    numbering = [signal.id for signal in parts.signals] + [target.id for target in parts.targets] + [str(observe)]
+    return hashlib.sha256(msgspec.json.encode([texts, numbering])).hexdigest()
