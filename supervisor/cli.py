@@ -78,9 +78,9 @@ def _log() -> None:
 def _run(chosen: argparse.Namespace) -> int:
     """Start everything at once. Each child loads the documents for itself; the guardian's word about them counts."""
     from supervisor.launch import Child, Launcher
-    from supervisor.loader.documents import parse, read
+    from supervisor.loader.documents import parse, paths, read
 
-    site = chosen.site / "site.yaml"
+    site = paths(chosen.site)[0]
     buses = parse(read(site), str(site)).need("buses", "list the buses").fields()
     shared = [str(chosen.site), "--run-dir", str(chosen.run_dir), *(["--observe"] if chosen.observe else [])]
     gateway = ["gateway", "--run-dir", str(chosen.run_dir), "--listen", chosen.listen]

@@ -137,13 +137,26 @@ def name_of(key: str, item: Item) -> str:
     return key
 
 
+def paths(folder: Path) -> list[Path]:
+    """site.yaml first, then the policy documents by name. A document that would be passed over is an error."""
+    site = folder / "site.yaml"
+    try:
+        there = sorted(folder.iterdir())
+    except OSError:
+        there = []
+    if site not in there:
+        raise DocumentError(str(site), 1, "is not there; a site is a folder with a site.yaml in it")
+    for path in there:
+        if path.suffix.lower() in (".yaml", ".yml") and path.suffix != ".yaml":
+            raise DocumentError(str(path), 1, f"would be passed over; name it {path.stem}.yaml or move it away")
+    return [site, *(path for path in there if path.suffix == ".yaml" and path != site)]
+
+
 def read(path: Path) -> str:
     """The text of the document at ``path``. Raises DocumentError for anything that is not a modest UTF-8 file."""
     try:
         with path.open("rb") as file:
             data = file.read(SIZE_MAX + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        raise DocumentError(str(path), 1, "is not there; a site is a folder with a site.yaml in it") from None
     except OSError as error:
         raise DocumentError(str(path), 1, f"cannot be read: {error.strerror}") from None
     if len(data) > SIZE_MAX:

@@ -17,7 +17,7 @@ from drivers.contract import Family
 from drivers.registry import FAMILIES
 from supervisor.kernel.plan import Identity, Plan
 from supervisor.loader.assemble import assemble
-from supervisor.loader.documents import DocumentError, Item, parse, read
+from supervisor.loader.documents import DocumentError, Item, parse, paths, read
 from supervisor.loader.policies import Policies, Vocabulary, add
 from supervisor.loader.quantity import duration
 from supervisor.loader.sites import Parts, read_bus, read_circuit, read_device, read_identity
@@ -41,7 +41,7 @@ def load(
     folder: Path, run_dir: str = "run", observe: bool = False, families: Mapping[str, Family] = FAMILIES
 ) -> Loaded:
     """The site in ``folder``. ``run_dir`` stands for ``{run}`` in channels; ``observe`` takes away every write path."""
-    texts = [(path, read(path)) for path in _paths(folder)]
+    texts = [(path, read(path)) for path in paths(folder)]
     site_item, *policies = [parse(text, str(path)) for path, text in texts]
     name = _title(site_item.need("site", "give the house a name"))
     observe = observe or ((given := site_item.get("observe")) is not None and given.flag())
@@ -61,21 +61,6 @@ def load(
     site = Site(name, digest, cycle_ms, observe, parts.bus_sites())
     plan = assemble(site, grace_ms, parts, circuits, identities, rules)
     return Loaded(site, plan, tokens)
-
-
-def _paths(folder: Path) -> list[Path]:
-    """site.yaml first, then the policy documents by name. A document that would be passed over is an error."""
-    site = folder / "site.yaml"
-    try:
-        there = sorted(folder.iterdir())
-    except OSError:
-        there = []
-    if site not in there:
-        raise DocumentError(str(site), 1, "is not there; a site is a folder with a site.yaml in it")
-    for path in there:
-        if path.suffix.lower() in (".yaml", ".yml") and path.suffix != ".yaml":
-            raise DocumentError(str(path), 1, f"would be passed over; name it {path.stem}.yaml or move it away")
-    return [site, *(path for path in there if path.suffix == ".yaml" and path != site)]
 
 
 def _title(item: Item) -> str:

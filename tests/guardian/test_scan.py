@@ -1,0 +1,118 @@
+"""One cycle of the guardian over its real socket: answers, images, and what happens when the journal cannot be written."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor import wire
+from supervisor.guardian.clock import now_ms
+from supervisor.guardian.journal import Journal
+from supervisor.guardian.peers import Peers
+from supervisor.guardian.scan import VALID_CYCLES, Guardian
+from supervisor.guardian.watchdog import Watchdog
+from supervisor.loader.load import Loaded, load
+
+EXAMPLE = Path("policies/uc001")
+
+
+class Bench:
+    """A guardian whose cycles the test turns by hand, and a peer of each role."""
+
+    def __init__(self, folder: Path, observe: bool = False) -> None:
+        self.loaded: Loaded = load(EXAMPLE, observe=observe)
+        self.path = str(folder / "guardian.sock")
+        self.peers = Peers(Path(self.path), self.loaded.site.digest)
+        self.peers.open()
+        self.journal = Journal(folder / "journal")
+        self.watchdog = Watchdog({})
+        self.guardian = Guardian(self.loaded, self.peers, self.journal, self.watchdog)
+
+    def join(self, role: wire.Role, name: str) -> socket.socket:
+        sock = wire.connect(self.path)
+        sock.send(wire.encode(wire.Hello(role, name, os.getpid(), wire.PROTOCOL, self.loaded.site.digest)))
+        self.listen()
+        self.listen()
+        return sock
+
+    def listen(self) -> None:
+        for peer, word in self.peers.receive(0.05):
+            self.guardian._hear(peer, word)
+
+    def cycle(self, timely: bool = True) -> None:
+        self.listen()
+        self.guardian._cycle(now_ms(), timely)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.peers.close()
+
+
+def ask(verb: wire.Verb, seq: int) -> bytes:
+    word = wire.Ask(seq, verb, "phone", "wallbox.current", 6_000, "mA", "live", None, "", now_ms(), False)
+    return wire.encode(word)
+
+
+def words(sock: socket.socket) -> list[wire.Word]:
+    heard = []
+    try:
+        while True:
+            heard.append(wire.decode(sock.recv(wire.MESSAGE_MAX)))
+    except BlockingIOError:
+        return heard
+
+
+def test_a_bus_gets_its_own_complete_image_with_its_expiry(bench: Bench) -> None:
+    bus = bench.join(wire.Role.BUS, "lan")
+    before_ms = now_ms()
+    bench.cycle()
+    (image,) = [word for word in words(bus) if isinstance(word, wire.Image)]
+    assert [bench.loaded.plan.targets[index].id for index, _ in image.values] == ["wallbox.current"]
+    assert image.valid_until_ms >= before_ms + VALID_CYCLES * bench.loaded.site.cycle_ms
+
+
+def test_nothing_is_said_to_contacts_that_have_not_been_looked_at(bench: Bench) -> None:
+    bus = bench.join(wire.Role.BUS, "can0")
+    bench.cycle()
+    images = [word for word in words(bus) if isinstance(word, wire.Image)]
+    assert [image.values for image in images] == [()]
+
+
+def test_an_observed_bus_gets_no_image_at_all(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, observe=True)
+    bus = bench.join(wire.Role.BUS, "lan")
+    bench.cycle()
+    assert words(bus) == []
+    bench.peers.close()
+
+
+def test_when_the_journal_fails_new_setpoints_are_refused_and_a_stop_passes(bench: Bench) -> None:
+    gateway = bench.join(wire.Role.GATEWAY, "gateway")
+    bench.journal.failing = True
+    for verb, seq in ((wire.Verb.SET, 1), (wire.Verb.RENEW, 2), (wire.Verb.STOP, 3), (wire.Verb.RELEASE, 4)):
+        gateway.send(ask(verb, seq))
+    bench.cycle()
+    answers = {word.seq: word for word in words(gateway) if isinstance(word, wire.Answer)}
+    assert [answers[seq].verdict for seq in (1, 2, 3, 4)] == ["refused", "refused", "done", "done"]
+    assert answers[1].clauses[0].rule == "journal.failing"
+
+
+def test_a_late_cycle_does_not_feed_the_watchdog(bench: Bench) -> None:
+    bench.cycle(timely=False)
+    assert (bench.watchdog.fed, bench.watchdog.withheld) == (0, 1)
+    bench.cycle()
+    assert bench.watchdog.fed == 1
+
+
+def test_a_deadline_that_was_missed_is_skipped_and_counted(bench: Bench) -> None:
+    assert bench.guardian._next(1_000, 1_010) == 1_050
+    assert bench.guardian._next(1_000, 1_230) == 1_250, "no burst: the deadlines in between are gone"
+    assert bench.guardian._counters["late_cycles"] == 1
+    assert bench.guardian._counters["skipped_cycles"] == 4
