@@ -1,4 +1,4 @@
-"""One cycle of the guardian over its real socket: answers, images, and what happens when the journal cannot be written."""
+"""One cycle of the guardian over its real socket: answers, images, and a journal that cannot be written."""
 
 from __future__ import annotations
 
