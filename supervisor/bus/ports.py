@@ -49,6 +49,7 @@ def sound(ask: Ask, kind: BusKind) -> bool:
 Clock = Callable[[], int]
 """The monotonic clock in ms."""
 
+QUARANTINE_MS = 100  # an adapter that could not deliver empties its own queue within this
 STALL_MS = 250  # a turn of the loop later than this means that we were stopped: the loop turns every 50 ms or sooner
 
 
@@ -137,16 +138,22 @@ class Pulse:
     """Notices that this process was stopped: its loop's turns are then further apart than it ever lets them be.
 
     What waited in a buffer meanwhile has no time of receipt that anybody could vouch for; the ports throw it away.
-    The loop's tick beats; readers only look, and they run before a tick of the same turn.
+    The loop's tick beats; readers only look. Whichever of them comes first after the pause, and also what an adapter
+    still pushes in for QUARANTINE_MS after it, is not believed.
     """
 
     def __init__(self) -> None:
         self._last_ms: int | None = None
+        self._quarantine_ms: int | None = None  # until when nothing is believed
 
     def beat(self, now_ms: int) -> None:
         """The loop has turned."""
+        if self._last_ms is not None and now_ms - self._last_ms > STALL_MS:
+            self._quarantine_ms = now_ms + QUARANTINE_MS
         self._last_ms = now_ms
 
     def stalled(self, now_ms: int) -> bool:
-        """True when the last beat is too long ago for anything that waits now to count as fresh."""
-        return self._last_ms is not None and now_ms - self._last_ms > STALL_MS
+        """True when what waits now may have waited while nobody looked."""
+        if self._last_ms is not None and now_ms - self._last_ms > STALL_MS:
+            return True
+        return self._quarantine_ms is not None and now_ms < self._quarantine_ms

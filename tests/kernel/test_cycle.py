@@ -184,7 +184,10 @@ def test_a_device_that_shows_something_else_than_it_was_told_is_reported_and_so_
     run.go(1_000)
     run.cycle(ask(Verb.SET, "phone", 8_000, run.now_ms, target="wallbox.current", kind="setting"))
     run.say = {"wallbox.current_limit": 13_000}
-    run.go(9_500)
+    changed_ms = run.state.targets[4].changed_ms
+    run.go(12_000)
+    (told,) = [event for event in run.events if event.kind is EventKind.READBACK]
+    assert told.at_ms == run.state.targets[4].changed_ms + PLAN.targets[4].readback_ms > changed_ms
     run.say = {}
     run.go(100)
     shown = [event.text for event in run.events if event.kind is EventKind.READBACK]

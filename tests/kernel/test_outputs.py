@@ -67,8 +67,8 @@ def test_rounding_never_ends_where_the_device_cannot_be(hi: int, step: int) -> N
 # ---- relaxing ----------------------------------------------------------------------------------------------------
 def test_after_a_rule_has_tightened_relaxing_waits_for_its_hold_and_then_ramps() -> None:
     state = settle(BOX, told(16_000), EIGHT, 16_000, NOW_MS)
-    after = settle(BOX, state, FREE, 16_000, NOW_MS + 4_999)
-    assert after.output == 8_000
+    after = settle(BOX, settle(BOX, state, FREE, 16_000, NOW_MS + 50), FREE, 16_000, NOW_MS + 4_999)
+    assert (after.output, after.ramp_value) == (8_000, None)
     after = settle(BOX, after, FREE, 16_000, NOW_MS + 5_000)
     assert (after.output, after.ramp_value) == (8_000, 8_000)
     assert settle(BOX, after, FREE, 16_000, NOW_MS + 6_000).output == 10_000

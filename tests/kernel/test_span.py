@@ -112,6 +112,13 @@ def test_below_safe_a_forbidden_band_is_left_upwards() -> None:
     assert [clip(value, both_ways, 0, ((-6, 0), (0, 6))) for value in (-20, -7, -6, -5, -1)] == [-16, -7, -6, 0, 0]
 
 
+def test_of_several_bands_each_is_left_towards_safe() -> None:
+    span, bands = Span(-16, 16, "rating", "rating"), ((-12, -8), (-6, 0), (0, 6), (8, 12))
+    assert [clip(value, span, 0, bands) for value in (-11, -8, -7, -1, 1, 7, 8, 11, 12)] == [
+        -8, -8, -7, 0, 0, 7, 8, 8, 12,
+    ]  # fmt: skip
+
+
 def test_a_span_that_excludes_safe_leaves_only_safe() -> None:
     assert clip(10, FULL.narrow(8, None, "at least"), 0, ()) == 0
     assert clip(10, FULL.narrow(8, 7, "empty"), 54, ()) == 54
