@@ -9,11 +9,14 @@ Amounts are in the target's unit (mA, mW, or 0/1 for a coil); times in ms.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from supervisor.kernel.plan import Circuit, Feed, Phase, Plan, Source
 from supervisor.kernel.question import UNKNOWN, Image
 from supervisor.kernel.signal import Quality
 from supervisor.kernel.span import Span
-from supervisor.kernel.state import TargetState
+from supervisor.kernel.state import Proven, TargetState
 from supervisor.kernel.trip import Trip, narrowings
 
 Outputs = list[int | None]
@@ -25,21 +28,47 @@ def rated(plan: Plan) -> list[Span]:
 
 
 def envelopes(
-    plan: Plan, image: Image, trips: tuple[Trip, ...], before: tuple[TargetState, ...], mode: int, now_ms: int
-) -> list[Span]:
-    """What each target may be told this cycle, and who says so."""
+    plan: Plan,
+    image: Image,
+    trips: tuple[Trip, ...],
+    before: tuple[TargetState, ...],
+    proven: Proven,
+    mode: int,
+    now_ms: int,
+) -> tuple[list[Span], Proven]:
+    """What each target may be told this cycle, and who says so; and the bounds that could be proven, for the next."""
     spans = rated(plan)
     _narrow_by_trips(plan, spans, trips, before)
-    for cap in plan.caps:
+    caps = tuple(_kept(read(cap.source, image, now_ms), old) for cap, old in zip(plan.caps, proven.caps, strict=True))
+    for cap, last in zip(plan.caps, caps, strict=True):
         known = read(cap.source, image, now_ms)
-        spans[cap.target] = spans[cap.target].narrow(None, cap.blind if known is None else known, cap.id)
-    for circuit in plan.circuits:
-        for feed in circuit.feeds:
-            spans[feed.target] = _in_circuit(circuit, feed, spans[feed.target], image, before, now_ms)
+        spans[cap.target] = spans[cap.target].narrow(None, _blind(cap.blind, last) if known is None else known, cap.id)
+    rooms = []
+    for circuit, olds in zip(plan.circuits, proven.rooms, strict=True):
+        for feed, last in zip(circuit.feeds, olds, strict=True):
+            room = headroom(circuit, feed, image, before, last, now_ms)
+            spans[feed.target] = spans[feed.target].narrow(None, max(room.most, 0), circuit.id)
+            rooms.append(room.most if room.proven else last)
     for rule in plan.mode_rules:
         if mode in rule.modes:
             spans[rule.target] = spans[rule.target].narrow(rule.lo, rule.hi, rule.id)
-    return spans
+    return spans, Proven(caps, _by_circuit(plan, rooms))
+
+
+def _kept(known: int | None, old: int | None) -> int | None:
+    """A bound to remember: what is known now, else what was known last."""
+    return old if known is None else known
+
+
+def _blind(blind: int, last: int | None) -> int:
+    """What is left while a bound cannot be known: what the document declares, and never more than was known last."""
+    return blind if last is None else min(blind, last)
+
+
+def _by_circuit(plan: Plan, rooms: list[int | None]) -> tuple[tuple[int | None, ...], ...]:
+    """The flat list of rooms again as one tuple per circuit."""
+    left = iter(rooms)
+    return tuple(tuple(next(left) for _ in circuit.feeds) for circuit in plan.circuits)
 
 
 def read(source: Source, image: Image, now_ms: int) -> int | None:
@@ -59,34 +88,42 @@ def _narrow_by_trips(plan: Plan, spans: list[Span], trips: tuple[Trip, ...], bef
             spans[action.target] = spans[action.target].narrow(action.lo, action.hi, rule.id)
 
 
-def shared(plan: Plan, position: int, span: Span, image: Image, states: tuple[TargetState, ...], now_ms: int) -> Span:
+def shared(
+    plan: Plan, position: int, span: Span, image: Image, states: Sequence[TargetState], proven: Proven, now_ms: int
+) -> Span:
     """``span`` within what the other feeds have left, those included that have been told more in this same cycle."""
-    for circuit in plan.circuits:
-        for feed in circuit.feeds:
+    for circuit, lasts in zip(plan.circuits, proven.rooms, strict=True):
+        for feed, last in zip(circuit.feeds, lasts, strict=True):
             if feed.target == position and len(circuit.feeds) > 1:
-                span = _in_circuit(circuit, feed, span, image, states, now_ms)
+                most = headroom(circuit, feed, image, states, last, now_ms).most
+                span = span.narrow(None, max(most, 0), circuit.id)
     return span
 
 
-def _in_circuit(
-    circuit: Circuit, feed: Feed, span: Span, image: Image, states: tuple[TargetState, ...], now_ms: int
-) -> Span:
-    return span.narrow(None, max(headroom(circuit, feed, image, states, now_ms), 0), circuit.id)
+class Room(NamedTuple):
+    """``most`` may be drawn (mA); ``proven`` when every phase was measured."""
+
+    most: int
+    proven: bool
 
 
-def headroom(circuit: Circuit, feed: Feed, image: Image, before: tuple[TargetState, ...], now_ms: int) -> int:
+def headroom(
+    circuit: Circuit, feed: Feed, image: Image, before: Sequence[TargetState], last: int | None, now_ms: int
+) -> Room:
     """What ``feed`` may draw on each of its phases (mA) so that no conductor of the circuit exceeds its fuse.
 
     What other feeds have been promised but do not draw yet is counted as drawn, so two chargers never share one gap.
-    A phase whose meter says nothing is counted as full; then only ``blind`` is left.
+    A phase whose meter says nothing is counted as full; then ``blind`` is left, and never more than was there ``last``.
     """
     rooms = [_phase_room(circuit, feed, position, image, before, now_ms) for position in range(len(circuit.phases))]
     known = [room for room in rooms if room is not None]
-    return min(known) if len(known) == len(rooms) else min([circuit.blind, *known])
+    if len(known) == len(rooms):
+        return Room(min(known), True)
+    return Room(min([_blind(circuit.blind, last), *known]), False)
 
 
 def _phase_room(
-    circuit: Circuit, feed: Feed, position: int, image: Image, before: tuple[TargetState, ...], now_ms: int
+    circuit: Circuit, feed: Feed, position: int, image: Image, before: Sequence[TargetState], now_ms: int
 ) -> int | None:
     flow = measured(circuit.phases[position], image, now_ms)
     if flow is None:

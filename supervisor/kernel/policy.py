@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from supervisor.kernel.lease import Clause, Decision, Kind, Lease, Request, Verb, Verdict
-from supervisor.kernel.plan import MODES, Permission, Plan
+from supervisor.kernel.outputs import rounded
+from supervisor.kernel.plan import MODES, Permission, Plan, Target
+from supervisor.kernel.signal import shown
 from supervisor.kernel.span import Span, clip
 from supervisor.kernel.state import TargetState
 
@@ -116,19 +118,30 @@ def _fit(plan: Plan, position: int, permission: int, span: Span, asked: int, cla
     belongs to every band; what lies between it and a band that begins further out is permitted to nobody."""
     target, band = plan.targets[position], plan.permissions[permission]
     allowed = span.narrow(min(band.lo, target.safe), max(band.hi, target.safe), band.id)
-    value = clip(asked, allowed, target.safe, target.bands)
+    inside = clip(asked, allowed, target.safe, target.bands)
+    value = stepped = rounded(target, inside)
     if not band.lo <= value <= band.hi:
         value = target.safe
     if value == asked:
         return value
-    rule = allowed.empty_by or _binding(asked, allowed, band)
-    reason = f"{rule} leaves {allowed.lo}..{allowed.hi} {target.unit.value}"
-    if asked not in range(target.lo, target.hi + 1) or rule in ("rating",):
-        reason = f"{target.id} can do {target.lo}..{target.hi} {target.unit.value}" + _bands(target.bands)
+    rule = "step" if stepped != inside == asked else allowed.empty_by or _binding(asked, allowed, band)
+    reason = _reason(rule, target, allowed)
     if value == target.safe:
-        raise Refusal(rule, f"{reason}: nothing of {asked} is left but the safe value {target.safe}")
-    clauses.append(Clause(rule, "clips", f"{reason}: {asked} becomes {value}"))
+        left = f"nothing of {shown(asked, target.unit)} is left but the safe value {shown(target.safe, target.unit)}"
+        raise Refusal(rule, f"{reason}: {left}")
+    clauses.append(Clause(rule, "clips", f"{reason}: {shown(asked, target.unit)} becomes {shown(value, target.unit)}"))
     return value
+
+
+def _reason(rule: str, target: Target, allowed: Span) -> str:
+    """What stands in the way, in the words of the person who asked."""
+    unit = target.unit
+    if rule == "step":
+        return f"{target.id} knows steps of {shown(target.step, unit)}"
+    if rule == "rating":
+        gaps = "".join(f", but nothing between {shown(lo, unit)} and {shown(hi, unit)}" for lo, hi in target.bands)
+        return f"{target.id} can do {shown(target.lo, unit)} to {shown(target.hi, unit)}{gaps}"
+    return f"{rule} leaves {shown(allowed.lo, unit)} to {shown(allowed.hi, unit)}"
 
 
 def _binding(asked: int, allowed: Span, band: Permission) -> str:
@@ -138,7 +151,3 @@ def _binding(asked: int, allowed: Span, band: Permission) -> str:
     if asked < allowed.lo:
         return allowed.lo_by
     return "rating" if band.lo <= asked <= band.hi else band.id
-
-
-def _bands(bands: tuple[tuple[int, int], ...]) -> str:
-    return "".join(f", but nothing between {low} and {high}" for low, high in bands)

@@ -11,6 +11,7 @@ from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.lease import Clause, Decision, Kind, Lease, Request, Verb, Verdict
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.policy import judge, still_permitted
+from supervisor.kernel.signal import Unit, shown
 from supervisor.kernel.span import Span
 from supervisor.kernel.state import Orchestrator, TargetState
 
@@ -128,9 +129,18 @@ class Desk:
             answered = (*asker.answered, (request.request_id, decision))[-ANSWERS_KEPT:]
             self.orchestrators[holder] = replace(asker, answered=answered)
         if decision.lease is not None:
+            self._take_over(position, state.lease, holder)
             self.targets[position] = replace(state, lease=decision.lease, stopped_by="")
         self._note(request, decision)
         return decision
+
+    def _take_over(self, position: int, lease: Lease | None, holder: int) -> None:
+        """Tell when a grant ends somebody else's lease."""
+        if lease is None or lease.holder == holder:
+            return
+        loser, winner = self.plan.identities[lease.holder].name, self.plan.identities[holder].name
+        text = f"the lease of {loser} ended: {winner} has taken over"
+        self.events.append(Event(self.now_ms, EventKind.LEASE_ENDED, self.plan.targets[position].id, text))
 
     def _stop(self, request: Request, positions: range, named: int) -> Decision:
         """Stop these targets; ``named`` is the one that was named, -1 for all."""
@@ -158,7 +168,12 @@ class Desk:
         return decision
 
     def _note(self, request: Request, decision: Decision) -> None:
-        asked = "" if request.value is None else f" {request.value} {request.unit}"
+        asked = "" if request.value is None else f" {_asked(request.value, request.unit)}"
         reasons = "; ".join(f"{clause.rule} {clause.effect}" for clause in decision.clauses)
         text = f"{request.identity}: {request.verb.value}{asked}: {decision.verdict.value} ({reasons})"
         self.events.append(Event(self.now_ms, EventKind.DECISION, request.target or "all", text))
+
+
+def _asked(value: int, unit: str) -> str:
+    """A wish as its sender meant it; a unit that does not exist is shown as it came."""
+    return shown(value, Unit(unit)) if unit in tuple(Unit) else f"{value} {unit}"

@@ -16,30 +16,36 @@ from supervisor.kernel.plan import Contactor, Plan, Target
 from supervisor.kernel.question import Image
 from supervisor.kernel.signal import Quality
 from supervisor.kernel.span import Span, clip
-from supervisor.kernel.state import TargetState
+from supervisor.kernel.state import Proven, TargetState
 
 replace = msgspec.structs.replace
 
 
 def drive(
-    plan: Plan, targets: tuple[TargetState, ...], spans: list[Span], image: Image, mode: int, now_ms: int
+    plan: Plan,
+    targets: tuple[TargetState, ...],
+    spans: list[Span],
+    proven: Proven,
+    image: Image,
+    mode: int,
+    now_ms: int,
 ) -> tuple[tuple[TargetState, ...], Outputs]:
     """Every target after this cycle, and the complete output image."""
-    after: list[TargetState] = []
-    left: list[Span] = []
+    states = list(targets)
+    left = list(spans)
     wanted_by: list[str] = []
-    for position, (target, state) in enumerate(zip(plan.targets, targets, strict=True)):
-        span = shared(plan, position, spans[position], image, (*after, *targets[position:]), now_ms)
+    for position, target in enumerate(plan.targets):
+        state = states[position]
+        left[position] = span = shared(plan, position, spans[position], image, states, proven, now_ms)
         wanted, by = wish(plan, position, state, mode)
         if target.contactor is not None:
             state = _switch(plan, target, target.contactor, state, span, wanted, image, now_ms)
         else:
             state = settle(target, state, span, wanted, now_ms)
-        after.append(_compare(target, state, image, now_ms))
-        left.append(span)
+        states[position] = _compare(target, state, image, now_ms)
         wanted_by.append(by)
-    values = tuple(state.output for state in after)
-    return tuple(after), Outputs(values, tuple(left), tuple(wanted_by))
+    values = tuple(state.output for state in states)
+    return tuple(states), Outputs(values, tuple(left), tuple(wanted_by))
 
 
 def _switch(

@@ -11,6 +11,7 @@ This file must never compute an age: age is a question's business (question.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
 import msgspec
@@ -77,3 +78,31 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
     value: int | None
     at_ms: int
     quality: Quality
+
+
+_THOUSANDS: Mapping[Unit, str] = {
+    Unit.VOLTAGE: "V",
+    Unit.CURRENT: "A",
+    Unit.POWER: "W",
+    Unit.FREQUENCY: "Hz",
+    Unit.TEMPERATURE: "degC",
+    Unit.TIME: "s",
+}
+
+
+def shown(value: int, unit: Unit) -> str:
+    """A kernel amount as people write it, and as the documents read it: 16000 mA is '16 A', flag 0 is 'off'."""
+    if unit in _THOUSANDS:
+        return f"{_decimal(value, 3)} {_THOUSANDS[unit]}"
+    if unit is Unit.SHARE:
+        return f"{_decimal(value, 1)} %"
+    if unit is Unit.FLAG:
+        return {0: "off", 1: "on"}.get(value, str(value))
+    return str(value) if unit in (Unit.CODE, Unit.COUNT) else f"{value} {unit.value}"
+
+
+def _decimal(value: int, places: int) -> str:
+    """``value`` with its last ``places`` digits behind the point, exactly, and without idle zeros."""
+    whole, part = divmod(abs(value), 10**places)
+    fraction = f"{part:0{places}}".rstrip("0")
+    return f"{'-' if value < 0 else ''}{whole}{'.' if fraction else ''}{fraction}"

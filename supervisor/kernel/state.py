@@ -37,6 +37,14 @@ class Orchestrator(msgspec.Struct, frozen=True, array_like=True, gc=False):
     answered: tuple[tuple[str, Decision], ...]
 
 
+class Proven(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The bounds that were last known, in the order of the plan's caps and of each circuit's feeds; None: never yet.
+    While a sensor says nothing, what it said last still bounds what its document declares for that case."""
+
+    caps: tuple[int | None, ...]
+    rooms: tuple[tuple[int | None, ...], ...]
+
+
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Everything that the next cycle needs to know of the last one."""
 
@@ -47,6 +55,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trips: tuple[Trip, ...]
     targets: tuple[TargetState, ...]
     orchestrators: tuple[Orchestrator, ...]
+    proven: Proven
 
 
 def boot(plan: Plan, now_ms: int) -> State:
@@ -71,6 +80,7 @@ def boot(plan: Plan, now_ms: int) -> State:
             )
             for target in plan.targets
         ),
+        proven=Proven((None,) * len(plan.caps), tuple((None,) * len(circuit.feeds) for circuit in plan.circuits)),
         orchestrators=tuple(
             Orchestrator(Machine(plan.orchestrator.initial, now_ms), None, ()) for _ in plan.identities
         ),

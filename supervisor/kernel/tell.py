@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import NO, YES
+from supervisor.kernel.signal import Unit, shown
 from supervisor.kernel.state import State
 from supervisor.kernel.trip import Rule, Trip
 
@@ -48,7 +49,12 @@ def _targets(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[E
             text = f"{plan.contactor.states[was.machine.state]} -> {plan.contactor.states[now.machine.state]}"
             yield Event(now_ms, EventKind.MACHINE, target.id, text)
         if now.output != was.output:
-            yield Event(now_ms, EventKind.OUTPUT, target.id, f"{was.output} -> {now.output} {target.unit.value}")
+            text = f"{_said(was.output, target.unit)} -> {_said(now.output, target.unit)}"
+            yield Event(now_ms, EventKind.OUTPUT, target.id, text)
         if now.astray != was.astray:
             text = "does not show what it was told" if now.astray else "shows what it was told again"
             yield Event(now_ms, EventKind.READBACK, target.id, text)
+
+
+def _said(value: int | None, unit: Unit) -> str:
+    return "nothing" if value is None else shown(value, unit)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
-from supervisor.kernel.signal import Unit
+from supervisor.kernel.signal import Unit, shown
 from supervisor.loader.documents import Item
 
 UNITS: dict[Unit, dict[str, Decimal]] = {
@@ -23,6 +23,7 @@ UNITS: dict[Unit, dict[str, Decimal]] = {
     Unit.TIME: {"ms": Decimal(1), "s": Decimal(1000), "min": Decimal(60_000), "h": Decimal(3_600_000)},
 }
 BIT_RATES = {"bit/s": Decimal(1), "kbit/s": Decimal(1000), "Mbit/s": Decimal(1_000_000)}
+__all__ = ["amount", "duration", "rate", "scaled", "shown"]
 SHAPE = re.compile(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)\s*(\S*)\s*")
 AMOUNT_MAX = 2**53
 FLAGS = {"on": 1, "off": 0, "true": 1, "false": 0, "closed": 1, "open": 0, "1": 1, "0": 0}
@@ -80,22 +81,3 @@ def rate(item: Item, unit: Unit) -> int:
     if value <= 0:
         raise item.error(f"'{text}' would never arrive; write a rate above zero")
     return value
-
-
-def shown(value: int, unit: Unit) -> str:
-    """A kernel amount as people write it, and as ``amount`` reads it: 16000 mA is '16 A'."""
-    larger = {
-        Unit.VOLTAGE: "V",
-        Unit.CURRENT: "A",
-        Unit.POWER: "W",
-        Unit.FREQUENCY: "Hz",
-        Unit.TEMPERATURE: "degC",
-        Unit.TIME: "s",
-    }
-    if unit in larger:
-        return f"{Decimal(value) / 1000:f} {larger[unit]}"
-    if unit is Unit.SHARE:
-        return f"{Decimal(value) / 10:f} %"
-    if unit in (Unit.FLAG, Unit.CODE, Unit.COUNT):
-        return {1: "on", 0: "off"}.get(value, str(value)) if unit is Unit.FLAG else str(value)
-    return f"{value} {unit.value}"

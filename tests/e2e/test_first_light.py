@@ -32,7 +32,7 @@ def test_less_than_the_car_can_use_is_refused_with_the_reason(house: RunningHous
     code, answer = house.http("PUT", "/v1/targets/wallbox.current/setpoint", {"value": 4, "unit": "A", "kind": "live"})
     assert code == 403
     assert answer["verdict"] == "refused"
-    assert "between 0 and 6000" in answer["clauses"][-1]["text"]
+    assert "nothing between 0 A and 6 A" in answer["clauses"][-1]["text"]
 
 
 def test_what_no_permission_names_is_refused(house: RunningHouse) -> None:

@@ -29,6 +29,7 @@ from supervisor.kernel.plan import MODES, Cap, Circuit, Feed, ModeRule, Phase, P
 from supervisor.kernel.question import NO, UNKNOWN, YES, Answer
 from supervisor.kernel.signal import MISSING, Quality, Reading, Signal, Unit
 from supervisor.kernel.span import Span
+from supervisor.kernel.state import Proven, boot
 from supervisor.kernel.trip import Narrowing, Trip
 
 FLOW, POWER, OWN, OTHER = range(4)
@@ -51,14 +52,20 @@ def seen(flow: int, power: int = 1, own: int = 0, other: int = 0) -> tuple[Readi
 
 
 def room(image: tuple[Reading, ...], promised: int = 0, now_ms: int = START_MS, circuit: Circuit = CIRCUIT) -> int:
-    return headroom(circuit, FEED, image, (idle(), idle(output=promised)), now_ms)
+    return headroom(circuit, FEED, image, (idle(), idle(output=promised)), None, now_ms).most
+
+
+def fresh(house: Plan) -> Proven:
+    """Nothing has been proven yet."""
+    return boot(house, 0).proven
 
 
 def spans(house: Plan, image: tuple[Reading, ...] = (), mode: int = NORMAL, **trip: Answer) -> list[Span]:
     """The envelopes with every rule acting for this cause."""
     cause = trip.get("cause", NO)
     trips = tuple(Trip(0, cause, 0, cause, 0, False) for _ in house.rules)
-    return envelopes(house, image, trips, tuple(idle(target) for target in house.targets), mode, START_MS)
+    told = tuple(idle(target) for target in house.targets)
+    return envelopes(house, image, trips, told, fresh(house), mode, START_MS)[0]
 
 
 # ---- circuits ----------------------------------------------------------------------------------------------------
@@ -89,7 +96,7 @@ def test_what_another_feed_was_promised_and_does_not_draw_yet_counts_as_drawn() 
 
 def test_a_feed_that_is_not_on_a_phase_draws_nothing_there() -> None:
     elsewhere = replace(CIRCUIT, feeds=(Feed(0, (None,)), RIVAL))
-    assert headroom(elsewhere, elsewhere.feeds[0], seen(20_000, own=8_000), NOBODY, START_MS) == 13_000
+    assert headroom(elsewhere, elsewhere.feeds[0], seen(20_000, own=8_000), NOBODY, None, START_MS).most == 13_000
 
 
 @pytest.mark.parametrize("quality", [q for q in Quality if q is not Quality.GOOD])
@@ -109,10 +116,24 @@ def test_one_blind_phase_makes_the_circuit_blind_and_the_fullest_phase_binds() -
     three = replace(CIRCUIT, phases=(PHASE, replace(PHASE, power=None), PHASE), feeds=(Feed(0, (None, None, None)),))
     dark = Phase(Source(OTHER, 2_000), None)
     image = (*seen(30_000)[:OTHER], MISSING)
-    assert headroom(three, three.feeds[0], image, (idle(),), START_MS) == 3_000
-    assert headroom(replace(three, phases=(PHASE, PHASE, dark)), three.feeds[0], image, (idle(),), START_MS) == 3_000
+    assert headroom(three, three.feeds[0], image, (idle(),), None, START_MS).most == 3_000
+    assert (
+        headroom(replace(three, phases=(PHASE, PHASE, dark)), three.feeds[0], image, (idle(),), None, START_MS).most
+        == 3_000
+    )
     calm = (*seen(1_000)[:OTHER], MISSING)
-    assert headroom(replace(three, phases=(PHASE, PHASE, dark)), three.feeds[0], calm, (idle(),), START_MS) == 6_000
+    assert (
+        headroom(replace(three, phases=(PHASE, PHASE, dark)), three.feeds[0], calm, (idle(),), None, START_MS).most
+        == 6_000
+    )
+
+
+def test_losing_the_meter_never_leaves_more_than_was_proven_last() -> None:
+    told = tuple(idle(target) for target in HOUSE.targets)
+    _, proven = envelopes(HOUSE, seen(33_000), (), told, fresh(HOUSE), NORMAL, START_MS)
+    spans_blind, kept = envelopes(HOUSE, seen(33_000), (), told, proven, NORMAL, START_MS + 60_000)
+    assert spans_blind[0].hi == 0, "the fuse was full when the meter was last heard; the declared 6 A are not there"
+    assert kept == proven
 
 
 def test_an_overloaded_circuit_leaves_zero_and_not_less() -> None:
@@ -206,7 +227,8 @@ def test_not_knowing_inhibits_closing_and_never_opens_a_contactor(
         signals=(contact("relay.contact"),), targets=(coil(0),), rules=(rule(actions=stop, unknown_actions=stop),)
     )
     told = idle(house.targets[0], output=output, machine=Machine(CONTACTOR.state(state), 0))
-    (span,) = envelopes(house, (good(0),), (Trip(0, cause, 0, cause, 0, False),), (told,), NORMAL, START_MS)
+    trips = (Trip(0, cause, 0, cause, 0, False),)
+    (span,) = envelopes(house, (good(0),), trips, (told,), fresh(house), NORMAL, START_MS)[0]
     assert span.hi == hi
 
 

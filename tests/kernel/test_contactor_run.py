@@ -182,6 +182,17 @@ def test_an_open_one_that_does_not_show_itself_is_doubted_and_not_closed() -> No
     assert run.position(COIL) == "closed"
 
 
+def test_one_that_somebody_closes_while_it_is_out_of_sight_is_no_find_but_welded() -> None:
+    run = house()
+    run.silent = {"relays"}
+    run.live(20_000)
+    assert (run.position(COIL), run.output(COIL)) == ("open", 0)
+    run.silent = set()
+    run.plant.closed[0], run.plant.stuck = True, {0}
+    run.live(500)
+    assert (run.position(COIL), run.output(COIL)) == ("welded", 0)
+
+
 # ---- restarts ----------------------------------------------------------------------------------------------------
 def test_after_a_restart_a_closed_contact_is_kept_as_found_and_not_opened_under_load() -> None:
     run = House(NOT_RATED)

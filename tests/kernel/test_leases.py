@@ -141,3 +141,10 @@ def test_a_dry_run_is_judged_as_if_it_were_meant_and_changes_nothing(value: int)
     assert run.state.targets == before.targets
     assert run.state.orchestrators[0].answered == ()
     assert not run.result or not run.result.events[1:]  # that anna came is the only event
+
+
+def test_a_lease_that_a_higher_priority_takes_over_ends_with_a_word() -> None:
+    run = settled()
+    said(run, value=10_000)
+    assert said(run, value=8_000, identity="ben").verdict is Verdict.GRANTED
+    assert endings(run) == ["the lease of anna ended: ben has taken over"]

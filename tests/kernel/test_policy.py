@@ -152,14 +152,14 @@ def test_beyond_the_rating_the_answer_says_what_the_device_can_do() -> None:
     house = replace(HOUSE, permissions=(replace(ALLOWED, lo=-50_000, hi=50_000),))
     decision = judged(ask(value=20_000), house)
     assert decision.value == 16_000
-    assert "box.current can do 0..16000 mA, but nothing between 0 and 6000" in decision.clauses[-1].text
+    assert "box.current can do 0 A to 16 A, but nothing between 0 A and 6 A" in decision.clauses[-1].text
     assert refusing(judged(ask(value=-5_000), house)).rule == "rating"
 
 
 def test_four_ampere_of_a_box_that_starts_at_six_are_refused_and_not_raised() -> None:
     clause = refusing(judged(ask(value=4_000)))
     assert clause.rule == "rating"
-    assert "nothing of 4000 is left but the safe value 0" in clause.text
+    assert "nothing of 4 A is left but the safe value 0 A" in clause.text
 
 
 def test_where_only_safe_is_left_the_refusal_names_who_left_it() -> None:
@@ -234,3 +234,10 @@ def test_nobody_renews_what_is_not_his(holder: int) -> None:
 @pytest.mark.parametrize("duration_ms", [0, -1])
 def test_a_renewal_for_no_time_at_all_is_refused(duration_ms: int) -> None:
     assert refusing(judged(ask(Verb.RENEW, duration_ms=duration_ms), state=HELD)).rule == "request.duration"
+
+
+def test_what_the_device_cannot_express_is_clipped_towards_safe_and_said() -> None:
+    decision = judged(ask(value=7_500))
+    assert (decision.verdict, decision.value) == (Verdict.CLIPPED, 7_000)
+    assert (decision.clauses[-1].rule, decision.clauses[-1].effect) == ("step", "clips")
+    assert "steps of 1 A" in decision.clauses[-1].text

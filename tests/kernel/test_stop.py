@@ -92,6 +92,6 @@ def test_of_two_requests_in_one_cycle_the_second_sees_what_the_first_got() -> No
     assert second.clauses[-1].rule == "lease.held"
     decided = [event.text for event in run.events if event.kind is EventKind.DECISION]
     assert decided == [
-        "anna: set 10000 mA: granted (permissions.box permits)",
-        "cara: set 8000 mA: refused (permissions.box permits; lease.held refuses)",
+        "anna: set 10 A: granted (permissions.box permits)",
+        "cara: set 8 A: refused (permissions.box permits; lease.held refuses)",
     ]

@@ -24,7 +24,8 @@ class Contactor(StateMachine):
     unverified = State()
 
     # A node that is cut off drops its coils by itself, so what was closed must be looked at again, not closed again.
-    lose_sight = closed.to(looking, cond="gone") | open.to(looking, cond="cut_off")
+    # What was open stays open: found closed later, somebody else has closed it.
+    lose_sight = closed.to(looking, cond="gone")
     # Something closed that nobody commanded; or, after travel, still closed.
     weld = (
         open.to(welded, cond="shown_closed")
