@@ -92,6 +92,8 @@ def level_at(rule: Rule, trip: Trip, now_ms: int) -> int:
 
 def advance(rule: Rule, trip: Trip, answer: Answer, reset: bool, now_ms: int) -> Trip:
     """The row after this cycle's answer. ``reset``: somebody entitled to it has reset this row's latch."""
+    if answer is NO and trip.answer is NO and trip.cause is NO:
+        return trip  # most rows, most of the time
     level, since_ms = trip.level, trip.since_ms
     if answer is not trip.answer:
         level, since_ms = level_at(rule, trip, now_ms), now_ms

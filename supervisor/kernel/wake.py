@@ -20,7 +20,12 @@ def next_wake(plan: Plan, before: State, after: State, image: Image, now_ms: int
     """The earliest time-out after ``now_ms``; NEVER_MS when nothing but new input can change anything."""
     if _moved(before, after):
         return now_ms + 1
-    return min((at for at in _times(plan, after, image, now_ms) if at > now_ms), default=NEVER_MS)
+    earliest = min((at for at in _times(plan, after, now_ms) if at > now_ms), default=NEVER_MS)
+    for source in plan.ages:  # by far the longest list, so it is walked without a generator
+        too_old_ms = image[source.signal].at_ms + source.max_age_ms + 1
+        if now_ms < too_old_ms < earliest:
+            earliest = too_old_ms
+    return earliest
 
 
 def _moved(before: State, after: State) -> bool:
@@ -34,9 +39,7 @@ def _moved(before: State, after: State) -> bool:
     )
 
 
-def _times(plan: Plan, state: State, image: Image, now_ms: int) -> Iterator[int]:
-    for source in plan.ages:
-        yield image[source.signal].at_ms + source.max_age_ms + 1
+def _times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
     for rule, at in zip(plan.rules, state.trips, strict=True):
         wake = trip.wake(rule, at, now_ms)
         if wake is not None:

@@ -21,6 +21,7 @@ from supervisor.kernel.machines.contactor import Contactor
 from supervisor.kernel.machines.house import House
 from supervisor.kernel.machines.meter import Meter
 from supervisor.kernel.machines.orchestrator import Orchestrator
+from supervisor.kernel.machines.presence import Presence
 from supervisor.kernel.plan import MODES
 from supervisor.loader.assemble import COILS
 from supervisor.loader.compiler import compile_machine
@@ -35,6 +36,7 @@ FACTS = {
         "maintenance_on", "fault_present", "observing", "trouble", "orphaned", "complete", "grace_over",
     },
     Meter: {"seen"},
+    Presence: {"seen"},
     Orchestrator: {"heard", "overdue"},
 }  # fmt: skip
 MACHINES = pytest.mark.parametrize("declaration", FACTS, ids=lambda machine: machine.__name__.lower())
