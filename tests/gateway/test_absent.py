@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PLENTY, Gateway
-from fake_guardian import SNAPSHOT, FakeGuardian
+from fake_guardian import SECONDS_MAX, SNAPSHOT, FakeGuardian
 from msgspec.structs import replace
 
 from supervisor.gateway.link import ASKS_MAX, URGENT_SPARE, Absent, Link, monotonic_ms
@@ -107,7 +107,7 @@ def test_open_questions_are_bounded_and_a_stop_still_finds_room(path: Path) -> N
         seen = asyncio.Event()
         link = Link(os.fspath(path), monotonic_ms, lambda _change: seen.set())
         line = asyncio.create_task(link.run())
-        await asyncio.wait_for(seen.wait(), 5)
+        await asyncio.wait_for(seen.wait(), SECONDS_MAX)
         guardian.muted = True
         asks = [ASK] * (ASKS_MAX - URGENT_SPARE + 1) + [replace(ASK, verb=Verb.STOP)]
         ended = await asyncio.gather(*(link.ask(ask) for ask in asks), return_exceptions=True)
@@ -124,7 +124,7 @@ def test_every_answer_finds_its_own_question(path: Path) -> None:
         seen = asyncio.Event()
         link = Link(os.fspath(path), monotonic_ms, lambda _change: seen.set())
         line = asyncio.create_task(link.run())
-        await asyncio.wait_for(seen.wait(), 5)
+        await asyncio.wait_for(seen.wait(), SECONDS_MAX)
         wish = replace(ASK, verb=Verb.SET, target="wallbox.current_limit", unit="mA", kind="live")
         said = await asyncio.gather(*(link.ask(replace(wish, value=n * 1_000)) for n in range(13)))
         line.cancel()
