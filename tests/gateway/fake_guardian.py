@@ -46,7 +46,7 @@ from supervisor.wire import (
 
 PICTURE_S = 0.1
 TOKENS = {"homeassistant": "token-of-home-assistant", "nodered": "token-of-node-red"}
-SECONDS_MAX = 5.0  # every wait in these tests ends
+SECONDS_MAX = 20.0  # every wait in these tests ends
 
 
 def identity(name: str, role: str) -> IdentityInfo:
