@@ -7,6 +7,7 @@ Theory of operation
   row says ``latch_unknown``), and a bucket that YES has begun to fill goes on filling under UNKNOWN and acts as unknown
   when it is full, so losing the sensor never delays a trip.
 * An action ends when the answer has been NO for ``clear_ms``, and a latched one only by a reset after that.
+  What only not knowing had caused recovers sooner, after the row's hold: nothing had happened.
 * Levels are kept as (level, since when), in ms times ``drain``, never in cycles: skipping quiet cycles changes nothing.
 
 This file must never know a device, a volt or a reason: rows are data.
@@ -114,13 +115,19 @@ def _cause(rule: Rule, trip: Trip, now_ms: int) -> Answer:
     full = now_ms >= _full_ms(rule, trip, now_ms)
     if trip.answer is YES and full:
         return YES
-    if trip.cause is YES and not (trip.answer is NO and now_ms - trip.since_ms >= rule.clear_ms):
+    gone = trip.answer is NO and now_ms - trip.since_ms >= _clear_ms(rule, trip)
+    if trip.cause is YES and not gone:
         return YES
     if trip.answer is UNKNOWN and (now_ms - trip.since_ms >= rule.unknown_ms or (full and trip.level > 0)):
         return UNKNOWN
-    if trip.cause is UNKNOWN and not (trip.answer is NO and now_ms - trip.since_ms >= rule.clear_ms):
+    if trip.cause is UNKNOWN and not gone:
         return UNKNOWN
     return NO
+
+
+def _clear_ms(rule: Rule, trip: Trip) -> int:
+    """How long the answer must be NO: what only not knowing had caused recovers after the row's hold."""
+    return rule.clear_ms if trip.cause is YES else rule.hold_ms
 
 
 def _full_ms(rule: Rule, trip: Trip, now_ms: int) -> int:
@@ -137,7 +144,7 @@ def wake(rule: Rule, trip: Trip, now_ms: int) -> int | None:
         grace_ms = trip.since_ms + rule.unknown_ms
         due_ms = min(grace_ms, _full_ms(rule, trip, now_ms)) if trip.level > 0 else grace_ms
         return due_ms if trip.cause is NO else None
-    return trip.since_ms + rule.clear_ms if trip.cause is not NO and not trip.latched else None
+    return trip.since_ms + _clear_ms(rule, trip) if trip.cause is not NO and not trip.latched else None
 
 
 def narrowings(rule: Rule, trip: Trip) -> tuple[Narrowing, ...]:

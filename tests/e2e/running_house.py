@@ -57,17 +57,21 @@ class RunningHouse:
     """``rig`` and ``product`` are the two top processes; every other one is their child."""
 
     def __init__(
-        self, observe: bool = False, start_product: bool = True, house: str = "uc001", example: Path = EXAMPLE
+        self,
+        observe: bool = False,
+        start_product: bool = True,
+        start_rig: bool = True,
+        house: str = "uc001",
+        example: Path = EXAMPLE,
     ) -> None:
         self.dir = Path(tempfile.mkdtemp(prefix="pw-"))
         self.port = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port + 2}"
         self.site = self._site(example)
         self.observe = observe
-        self.rig = self._spawn(
-            "rig", ["-m", "hil.cli", "house", house, "--dir", str(self.dir), "--port-base", str(self.port)]
-        )
-        self.until(lambda: "ready" in self.log("rig"), "the rig is ready")
+        self.rig: subprocess.Popen[bytes] | None = None
+        if start_rig:
+            self.start_rig(house)
         self.product: subprocess.Popen[bytes] | None = None
         if start_product:
             self.start_product()
@@ -84,6 +88,12 @@ class RunningHouse:
         log = (self.dir / f"{name}.out").open("ab")
         with log:
             return subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
+
+    def start_rig(self, house: str = "uc001") -> None:
+        """Start the rig's house and wait until all its devices listen."""
+        place = ["--dir", str(self.dir), "--port-base", str(self.port)]
+        self.rig = self._spawn("rig", ["-m", "hil.cli", "house", house, *place])
+        self.until(lambda: "ready" in self.log("rig"), "the rig is ready")
 
     def start_product(self) -> None:
         listen = ["--listen", f"127.0.0.1:{self.port + 2}", *(["--observe"] if self.observe else [])]

@@ -19,6 +19,7 @@ from supervisor import wire
 SLACK_MS = 1_000  # a shared machine with two cores
 SILENCE_MS = 500  # policies/uc001: silence_after of the wallbox
 DROP_OUT_MS = 8_000  # the switch on the relay node
+FORCE_STATE = 337  # the wallbox's register: 1 off, 2 on
 
 
 def counters(snapshot: wire.Snapshot) -> dict[str, int]:
@@ -92,6 +93,26 @@ def test_a_bus_that_hangs_longer_than_the_drop_out_time_sends_no_old_command(
     measured(
         part="can0", signal="STOP", degraded_after_ms=degraded_ms, dropped_after_ms=dropped_ms, normal_after_ms=back_ms
     )
+
+
+def test_a_modbus_process_that_hangs_sends_nothing_old_when_it_goes_on(
+    house: RunningHouse, measured: Callable[..., None]
+) -> None:
+    charging(house)
+    before = picture(house)
+    with house.stopped("lan") as stopped_ms:
+        house.until_seen(lambda _, s: s.mode == "degraded", "the loss of meter and wallbox", 15)
+        degraded_ms = now_ms() - stopped_ms
+        assert house.state("wallbox")["force_state"] == 2, "a device without a time-out keeps its last order"
+        assert house.http("POST", "/v1/targets/wallbox.current/stop")[0] == 200
+        house.until_seen(lambda _, s: s.targets[-1].output == 0, "the stop is decided")
+        cut_ms = now_ms()
+    house.until(lambda: house.state("wallbox")["force_state"] == 1, "the stop arrives")
+    stop_ms = now_ms() - cut_ms
+    back_ms = well_again(house, cut_ms, before)
+    orders = [w["values"] for w in house.writes("wallbox") if w["t"] > cut_ms and w["address"] == FORCE_STATE]
+    assert [2] not in orders, "nothing of before the pause may be said after it"
+    measured(part="lan", signal="STOP", degraded_after_ms=degraded_ms, stop_after_ms=stop_ms, normal_after_ms=back_ms)
 
 
 def test_a_stopped_gateway_costs_nobody_anything(house: RunningHouse, measured: Callable[..., None]) -> None:
