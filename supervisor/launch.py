@@ -5,8 +5,8 @@ Rules
 * Every line that a child writes is shown with its name in front and kept in a bounded log file.
 * All children load the documents; what the others write is held back until the guardian has accepted them. When it
   refuses, its one message is shown, everything ends with code 2, and nothing has been written anywhere.
-* Stopping: the guardian first, so that the buses fall silent the way the site declares; then buses and gateway. Only
-  children of this process are ever signalled, by their own handles.
+* Stopping: a bus process says the site's silence image before it ends. Only children of this process are ever
+  signalled, by their own handles.
 * Children get SIGTERM when this process dies, so no orphan keeps a house half supervised.
 
 This is for a laptop, a demo and the tests; on the appliance each process is a systemd unit of its own.
@@ -39,7 +39,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Child:
-    """One process and its restarts. ``last`` children (buses, gateway) are stopped after the guardian."""
+    """One process and its restarts."""
 
     def __init__(self, name: str, arguments: list[str]) -> None:
         self.name, self._arguments = name, arguments
@@ -94,7 +94,7 @@ def _die_with_parent(parent: int) -> Callable[[], None]:
 
 
 class Launcher:
-    """Runs children until Ctrl-C or SIGTERM. ``first`` is stopped before the others."""
+    """Runs children until Ctrl-C or SIGTERM."""
 
     def __init__(self, children: Iterable[Child], run_dir: Path) -> None:
         self._children = list(children)
@@ -186,14 +186,11 @@ class Launcher:
 
     # ---- the end ---------------------------------------------------------------------------------------------------
     def _end(self) -> int:
-        """The guardian first, then the others; whoever does not go is killed."""
-        killed = 0
-        guardian = [child for child in self._children if child.name == "guardian"]
-        for group in (guardian, [child for child in self._children if child not in guardian]):
-            for child in group:
-                if child.process is not None:
-                    child.process.terminate()
-            killed += self._wait(group)
+        """Everybody at once: each bus process says its silence image when it is told to stop. Who stays is killed."""
+        for child in reversed(self._children):  # the guardian last, so that nobody complains of its absence
+            if child.process is not None:
+                child.process.terminate()
+        killed = self._wait(self._children)
         return BAD_DOCUMENT if self._refused else int(killed > 0)
 
     def _wait(self, group: list[Child]) -> int:

@@ -214,7 +214,7 @@ class Event(Message, frozen=True):
 
 
 class Snapshot(Message, frozen=True):
-    """guardian -> gateway/view, every 250 ms and when the house mode changes. Lists run parallel to Describe."""
+    """guardian -> gateway/view, every 250 ms, sooner after news. Lists run parallel to Describe."""
 
     at_ms: Int
     cycle: Int

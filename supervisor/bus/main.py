@@ -88,15 +88,19 @@ class BusProcess:
         loop.set_exception_handler(_in_one_line)
         ending = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, ending.set)
+            loop.add_signal_handler(number, self._begin_end, ending)
         self._port.start()
         self._link.start()
         gc.collect()
         gc.freeze()
         await self._tick_until(ending)
-        self._link.stop()  # first: no image may break the silence that begins now
         await self._say_farewell()
         self._port.stop()
+
+    def _begin_end(self, ending: asyncio.Event) -> None:
+        """Hang up at once: no image may break the silence that begins now."""
+        self._link.stop()
+        ending.set()
 
     async def _tick_until(self, ending: asyncio.Event) -> None:
         due_ms = clock()

@@ -34,6 +34,7 @@ from supervisor.loader.load import Loaded
 
 VALID_CYCLES = 3
 SNAPSHOT_MS = 250
+NEWS_MS = 50  # after a decision or a change of mode, which people wait for
 EVENTS_SHOWN = 30
 FORMAT = 1
 COUNTERS = (
@@ -59,6 +60,7 @@ class Guardian:
         self._events: deque[Event] = deque(maxlen=EVENTS_SHOWN)
         self._counters = dict.fromkeys(COUNTERS, 0)
         self._shown_ms = self._wake_ms = start_ms
+        self._news = False
         self._stopping = False
 
     def stop(self) -> None:
@@ -141,7 +143,8 @@ class Guardian:
         if self._counters["cycles"] == 1:
             self._watchdog.ready()
             log.info("first cycle complete; %s", "this house only observes" if self._plan.observe else "in control")
-        if mode_changed or at_ms - self._shown_ms >= SNAPSHOT_MS:
+        self._news = self._news or mode_changed or bool(result.decisions)
+        if at_ms - self._shown_ms >= (NEWS_MS if self._news else SNAPSHOT_MS):
             self._show(at_ms)
 
     def _turn_away(self) -> None:
@@ -210,7 +213,7 @@ class Guardian:
 
     def _show(self, at_ms: int) -> None:
         """A snapshot for the gateway and the views; nobody there, nothing to do."""
-        self._shown_ms = at_ms
+        self._shown_ms, self._news = at_ms, False
         listeners = [*self._peers.of(wire.Role.GATEWAY), *self._peers.of(wire.Role.VIEW)]
         if not listeners or self._outputs is None:
             return

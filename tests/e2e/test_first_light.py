@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
-from running_house import RunningHouse
+from running_house import RunningHouse, running_house
 
 
 def wallbox(house: RunningHouse) -> dict[str, object]:
@@ -83,3 +84,18 @@ def test_the_metrics_tell_mode_and_output(house: RunningHouse) -> None:
     metrics = house.metrics()
     assert metrics['powerwarden_house_mode{mode="normal"}'] == 1
     assert any(name.startswith("powerwarden_target_output") for name in metrics)
+
+
+def test_stopping_leaves_the_car_at_its_silence_image_and_nobody_behind() -> None:
+    with running_house() as house:
+        house.until_mode("normal")
+        house.set("wallbox.current", 6, "A")
+        house.until(lambda: wallbox(house)["force_state"] == 2, "the car may charge")
+        assert house.product is not None
+        children = psutil.Process(house.product.pid).children(recursive=True)
+        house.product.terminate()
+        assert house.product.wait(15) == 0
+        assert wallbox(house)["force_state"] == 1
+        assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+        assert "Traceback" not in house.log("product")
+        assert "WARNING" not in house.log("product")
