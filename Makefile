@@ -8,7 +8,7 @@ LISTEN ?= 127.0.0.1:8080
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test check bench lock clean
+.PHONY: help run observe test check prove bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ check: $(VENV)/dev ## ruff, mypy --strict, the walls, the house lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/walls/house_lint.py
+
+prove: $(VENV)/dev ## every machine explored to closure; its page in docs/machines must not differ
+	$(BIN)/python -m tests.prove $(WRITE)
 
 bench: $(VENV)/dev ## P1, P6 and P7, each beside a floor of the same run
 	$(BIN)/python -m tests.bench

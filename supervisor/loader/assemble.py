@@ -17,6 +17,7 @@ from supervisor.kernel.machines.battery import Battery
 from supervisor.kernel.machines.charger import Charger
 from supervisor.kernel.machines.contactor import Contactor as ContactorMachine
 from supervisor.kernel.machines.house import House
+from supervisor.kernel.machines.inverter import Inverter
 from supervisor.kernel.machines.meter import Meter
 from supervisor.kernel.machines.orchestrator import Orchestrator
 from supervisor.kernel.machines.presence import Presence
@@ -29,7 +30,7 @@ from supervisor.loader.questions import Names, question
 from supervisor.loader.sites import Parts
 from supervisor.site import DeviceSite, Site
 
-MACHINES = {"battery": Battery, "charger": Charger, "meter": Meter, "none": Presence}
+MACHINES = {"battery": Battery, "charger": Charger, "inverter": Inverter, "meter": Meter, "none": Presence}
 COILS: dict[str, int | None] = {"looking": None, "closing": 1, "closed": 1}
 LOOK_MS = 3_000  # how long a contact may take to show itself after a start
 REST_MS = 5_000  # how long a contactor that failed to close is left alone

@@ -99,6 +99,8 @@ def _identities(site: Item) -> tuple[tuple[Identity, ...], dict[str, str]]:
 
 
 def _digest(texts: list[str], parts: Parts, observe: bool) -> str:
-    """One hex SHA-256 over the documents and the numbering that they lead to."""
-    numbering = [signal.id for signal in parts.signals] + [target.id for target in parts.targets] + [str(observe)]
+    """One hex SHA-256 over the documents and what they and the families make of them: two processes that agree on it
+    number, bound and name everything alike."""
+    codes = [[sorted(place.spec.codes.items()) for place in device.signals] for device in parts.devices]
+    numbering = [parts.signals, parts.targets, codes, observe]
     return hashlib.sha256(msgspec.json.encode([texts, numbering])).hexdigest()

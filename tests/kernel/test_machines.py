@@ -19,6 +19,7 @@ from supervisor.kernel.machines.battery import Battery
 from supervisor.kernel.machines.charger import Charger
 from supervisor.kernel.machines.contactor import Contactor
 from supervisor.kernel.machines.house import House
+from supervisor.kernel.machines.inverter import Inverter
 from supervisor.kernel.machines.meter import Meter
 from supervisor.kernel.machines.orchestrator import Orchestrator
 from supervisor.kernel.machines.presence import Presence
@@ -35,6 +36,7 @@ FACTS = {
     House: {
         "maintenance_on", "fault_present", "observing", "trouble", "orphaned", "complete", "grace_over",
     },
+    Inverter: {"seen", "asleep_now", "limited_now", "faulted_now"},
     Meter: {"seen"},
     Presence: {"seen"},
     Orchestrator: {"heard", "overdue"},
