@@ -1,7 +1,7 @@
 """An inverter. Asleep at night is a state of its own and no fault.
 
-Facts: ``seen`` its core signals are fresh · ``asleep_now`` it has no sun and says so · ``limited_now`` it is throttled ·
-``faulted_now`` it reports a fault.
+Facts: ``seen`` its core signals are fresh · ``asleep_now`` it has no sun and says so · ``limited_now`` it is
+throttled · ``faulted_now`` it reports a fault.
 """
 
 from statemachine import State, StateMachine
