@@ -133,7 +133,8 @@ class Guardian:
         mode_changed = result.state.house.state != self._state.house.state
         self._write_down(result, at_ms)
         self._state, self._outputs, self._wake_ms = result.state, result.outputs, result.wake_ms
-        self._say(result, at_ms)
+        if timely:  # a dead-man is renewed by whole and timely cycles only; the next one is never far
+            self._say(result, at_ms)
         for (peer, _), decision in zip(inbox.requests, result.decisions, strict=True):
             self._counters[f"decisions_{decision.verdict.value}"] += 1
             peer.send(tell.answer(self._plan, decision, at_ms))

@@ -104,6 +104,14 @@ def test_when_the_journal_fails_new_setpoints_are_refused_and_a_stop_passes(benc
     assert answers[1].clauses[0].rule == "journal.failing"
 
 
+def test_a_late_cycle_renews_nothing_and_the_next_timely_one_does(bench: Bench) -> None:
+    bus = bench.join(wire.Role.BUS, "lan")
+    bench.cycle(timely=False)
+    assert words(bus) == []
+    bench.cycle()
+    assert [type(word) for word in words(bus)] == [wire.Image]
+
+
 def test_a_late_cycle_does_not_feed_the_watchdog(bench: Bench) -> None:
     bench.cycle(timely=False)
     assert (bench.watchdog.fed, bench.watchdog.withheld) == (0, 1)
