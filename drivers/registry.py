@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from drivers import goe_modbus, pylontech_can, relaynode_can, sdm630_modbus
+from drivers import goe_modbus, pylontech_can, relaynode_can, sdm630_modbus, sunspec_modbus
 from drivers.contract import Family
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -22,6 +22,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "pylontech_can": pylontech_can.FAMILY,
         "relaynode_can": relaynode_can.FAMILY,
         "sdm630_modbus": sdm630_modbus.FAMILY,
+        "sunspec_modbus": sunspec_modbus.FAMILY,
     }
 )
 

@@ -104,6 +104,20 @@ GOE_MEANS = {
     "power": 10_987_650, "energy_total": 3_601_200, "allow": 1, "phases": 63, "ampere": 16_000, "phase_mode": 2,
     "force_state": 2, "current_limit": 16_000,
 }  # fmt: skip
+SUNSPEC_INVERTER = block(0, 52, {
+    0: (103, 50), 2: (1500, 510, 495, 500), 6: (0xFFFE,), 10: (2301, 2312, 2298), 13: (0xFFFF,), 14: (5123,),
+    15: (0,), 16: (5001,), 17: (0xFFFE,), 24: u32_words(1_234_567), 26: (0,), 33: (415,), 37: (0xFFFF,), 38: (4,),
+})  # fmt: skip
+"""Model 103 by offset: 5.1, 4.95 and 5 A in hundredths, 5123 W, 41.5 degC, mppt."""
+SUNSPEC_CONTROLS = block(0, 26, {0: (123, 24), 4: (1, 10_000), 7: (0,), 9: (0,), 23: (0xFFFE,)})
+"""Model 123 by offset: connected, 100 % in hundredths, not enabled."""
+_CHAIN = (0x5375, 0x6E53, 1, 65, *[0] * 65, *SUNSPEC_INVERTER, *SUNSPEC_CONTROLS, 0xFFFF, 0)
+SUNSPEC: Registers = {40_000 + place: (word,) for place, word in enumerate(_CHAIN)}
+SUNSPEC_MEANS = {
+    "current_l1": 5_100, "current_l2": 4_950, "current_l3": 5_000, "voltage_l1": 230_100, "voltage_l2": 231_200,
+    "voltage_l3": 229_800, "power": 5_123_000, "frequency": 50_010, "energy": 1_234_567, "temperature": 41_500,
+    "state": 4, "connected": 1, "limit_percent": 1_000, "revert_time": 0, "limit_enabled": 0, "power_limit": 10_000_000,
+}  # fmt: skip
 ROD: Registers = {0: u32_words(12_345), 2: (0xFFF6,), 3: (0,), 10: (1500,)}
 ROD_MEANS = {"power": 1_234_500, "temperature": -1_000, "fault": 0, "limit": 1_500_000}
 
@@ -162,6 +176,14 @@ CASES: Mapping[str, Case] = {
         GOE_MEANS,
         bold={"current": 10_000},
         safe={"current": 0},
+    ),
+    "sunspec_modbus": Case(
+        FAMILIES["sunspec_modbus"],
+        lambda d, t: answer_all(d, t, SUNSPEC),
+        SUNSPEC_MEANS,
+        options={"rating_w": 10_000},
+        bold={"power_limit": 5_000_000},
+        safe={"power_limit": 0},
     ),
     "pylontech_can": Case(FAMILIES["pylontech_can"], pylontech_round, PYLONTECH_MEANS),
     "relaynode_can": Case(
