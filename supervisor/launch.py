@@ -186,11 +186,15 @@ class Launcher:
 
     # ---- the end ---------------------------------------------------------------------------------------------------
     def _end(self) -> int:
-        """Everybody at once: each bus process says its silence image when it is told to stop. Who stays is killed."""
-        for child in reversed(self._children):  # the guardian last, so that nobody complains of its absence
-            if child.process is not None:
-                child.process.terminate()
-        killed = self._wait(self._children)
+        """Buses and gateway first: each bus says its silence image, and nobody has to complain of a guardian that is
+        gone already. Who does not go is killed."""
+        killed = 0
+        guardian = [child for child in self._children if child.name == "guardian"]
+        for group in ([child for child in self._children if child not in guardian], guardian):
+            for child in group:
+                if child.process is not None:
+                    child.process.terminate()
+            killed += self._wait(group)
         return BAD_DOCUMENT if self._refused else int(killed > 0)
 
     def _wait(self, group: list[Child]) -> int:
