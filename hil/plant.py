@@ -65,6 +65,7 @@ class Plant(Device):
         self._battery_w: float | None = None
         self._volt = VOLT
         self._heard: dict[str, Json] = {}  # kind of device -> its last word
+        self.sun_w = 0.0  # what the roof could give
         self.load: Three = [0.0] * 3
         self.pv: Three = [0.0] * 3
         self.car: Three = [0.0] * 3
@@ -94,8 +95,10 @@ class Plant(Device):
         volts = self.voltages()
         swings = [1 + self._load_swing * self._chance(f"load{phase}", now_ms) for phase in range(3)]
         self.load = [watt * swing * self._connected("load") for watt, swing in zip(self._load, swings, strict=True)]
-        cloud = 1 - self.options.pv_swing * abs(self._chance("pv", now_ms))
-        self.pv = [self._pv_peak * cloud * self._connected("pv") / 3] * 3
+        self.sun_w = self._pv_peak * (1 - self.options.pv_swing * abs(self._chance("pv", now_ms)))
+        produced = self._heard.get("inverter", {}).get("power_w")  # without an inverter all of the sun arrives
+        suns = produced if isinstance(produced, list) else [self.sun_w / 3] * 3
+        self.pv = [watt * self._connected("pv") for watt in suns]
         currents = self._heard.get("wallbox", {}).get("current_a", [0.0] * 3)
         amperes = currents if isinstance(currents, list) else [0.0] * 3
         self.car = [ampere * volt * self._connected("wallbox") for ampere, volt in zip(amperes, volts, strict=True)]
@@ -143,6 +146,8 @@ class Plant(Device):
                 return {**self._meter()}
             case "wallbox":
                 return {"voltage_v": self.voltages(), "supplied": self._connected("wallbox")}
+            case "inverter":
+                return {"voltage_v": self.voltages(), "supplied": self._connected("pv"), "pv_w": self.sun_w}
         return {}
 
     def _meter(self) -> dict[str, float]:
