@@ -31,5 +31,8 @@ class Quiet:
     def on_bytes(self, data: bytes, now_ms: int) -> Iterable[Heard]:
         return ()
 
+    def on_lines(self, levels: Mapping[int, int], now_ms: int) -> Iterable[Heard]:
+        return ()
+
     def say(self, outputs: Mapping[str, int], now_ms: int) -> Iterable[Ask]:
         return ()

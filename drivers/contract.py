@@ -34,6 +34,7 @@ class BusKind(StrEnum):
     CAN = "can"
     MODBUS = "modbus"  # TCP and RTU alike: the port knows the difference, the driver does not
     SERIAL = "serial"
+    GPIO = "gpio"  # single lines of this machine, sampled and driven
 
 
 class WriteCost(StrEnum):
@@ -120,6 +121,40 @@ class OptionSpec:
     choices: tuple[str, ...] = ()
 
 
+class Direction(StrEnum):
+    """Who drives a line."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Pull(StrEnum):
+    """The resistor inside the chip that holds an input when nothing else does."""
+
+    UP = "up"
+    DOWN = "down"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One GPIO line that a device claims. ``number`` is the GPIO (BCM) number, 0 to 53.
+
+    ``initial``: for an output the ELECTRICAL level (0 low, 1 high) that is claimed together with the direction, in one
+    step, before anything is said; None for an input. ``pull`` is an input's; an output has none.
+    """
+
+    number: int
+    direction: Direction
+    pull: Pull = Pull.NONE
+    initial: int | None = None
+
+    def __post_init__(self) -> None:
+        output = self.direction is Direction.OUT
+        if not 0 <= self.number <= 53 or (self.initial in (0, 1)) != output or (output and self.pull is not Pull.NONE):
+            raise ValueError(f"this is no line: {self}")
+
+
 # ---- what passes between a driver and its host ------------------------------------------------------------------
 class DefectKind(StrEnum):
     """What can be wrong with bytes; a bounded set, because it becomes a metric's label."""
@@ -135,7 +170,7 @@ class DefectKind(StrEnum):
     SHORT_REPLY = "short_reply"
     DEVICE_EXCEPTION = "device_exception"
     TIMEOUT = "timeout"
-    GARBAGE = "garbage"  # bytes that are no message of this protocol
+    GARBAGE = "garbage"  # bytes that are no message of this protocol, a line that keeps no level
     READBACK = "readback"  # the device does not show what it was told
     AUTH = "auth"
     DRIVER_ERROR = "driver_error"  # a mistake of ours: counted, logged, never fatal
@@ -203,7 +238,14 @@ class SendBytes:
     data: bytes
 
 
-Ask = Frame | ReadRegisters | WriteRegisters | SendBytes
+@dataclass(frozen=True, slots=True)
+class WriteLines:
+    """Drive these lines of the device to these ELECTRICAL levels: (number, 0 or 1) each, in this order."""
+
+    levels: tuple[tuple[int, int], ...]
+
+
+Ask = Frame | ReadRegisters | WriteRegisters | SendBytes | WriteLines
 """What a driver wants to have sent. The host gives each write an expiry and drops it when that has passed."""
 
 
@@ -232,6 +274,13 @@ class Driver(Protocol):
 
     def on_bytes(self, data: bytes, now_ms: int) -> Iterable[Heard]:
         """Bytes in whatever pieces the line delivered them."""
+
+    def on_lines(self, levels: Mapping[int, int], now_ms: int) -> Iterable[Heard]:
+        """The ELECTRICAL levels (0 or 1) of this device's lines, all looked at just now; called every 10 to 20 ms.
+
+        Outputs are as read back from the pin, and are absent where the device is only observed. Other kinds of bus
+        return ().
+        """
 
     def say(self, outputs: Mapping[str, int], now_ms: int) -> Iterable[Ask]:
         """How to say these outputs (every declared one is present), called once per whole, timely guardian cycle.
@@ -269,6 +318,9 @@ class Family:
     ``facts``: for that machine, name -> question over the device's own signals, in the words of the policy
     documents, e.g. {"protecting": "protection above 0"}; see ``Question``. ``seen`` follows from the core signals.
     ``listens``: CAN identifiers (11 bit) the driver wants to hear for given options; empty on other buses.
+    ``lines``: the GPIO lines the device claims for given options; empty on other buses.
+    ``shape`` and ``lines`` raise ValueError when options contradict each other or are no words of the family; its text
+    names the piece and the remedy, for the person who wrote them.
     """
 
     stem: str
@@ -280,4 +332,5 @@ class Family:
     options: tuple[OptionSpec, ...] = ()
     facts: Mapping[str, Question] = field(default_factory=dict)
     listens: Callable[[Options], frozenset[int]] = lambda _options: frozenset()
+    lines: Callable[[Options], tuple[Line, ...]] = lambda _options: ()
     source: str = ""

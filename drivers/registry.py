@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from drivers import goe_modbus, pylontech_can, relaynode_can, sdm630_modbus, sunspec_modbus
+from drivers import goe_modbus, panel_gpio, pylontech_can, relaynode_can, sdm630_modbus, sunspec_modbus
 from drivers.contract import Family
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "goe_modbus": goe_modbus.FAMILY,
+        "panel_gpio": panel_gpio.FAMILY,
         "pylontech_can": pylontech_can.FAMILY,
         "relaynode_can": relaynode_can.FAMILY,
         "sdm630_modbus": sdm630_modbus.FAMILY,

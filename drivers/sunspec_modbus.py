@@ -1,30 +1,46 @@
 """A three-phase inverter that speaks SunSpec (models 103 and 123): it may be limited, and forgets the limit by itself.
 
 Theory of operation
-* Where the models stand has to be found out first: a base is one where "SunS" stands, behind it a chain of models, each
-  with its length. A base that does not answer or makes no sense leads to the next one; after the last one the driver
-  rests for 5 s. Nothing is written until both models and the scale factor of the limit have been read.
+* Where the models stand is found out first (sunspec_discovery.py). Nothing is written until both models and the scale
+  factor of the limit have been read.
 * Each model is read whole, in one request, so that a scale factor is as old as its values. After three failed reads of
   one model in a row, or with another model in its place, the search begins anew.
-* One output, ``power_limit``: a share of the nameplate power, rounded down to what the device can express. Offsets 5 to
-  9 of model 123 go out in one write. A limit that tightens goes out at once; any other write, while the device does not
-  show what is wanted, no closer than 1 s to the last one.
-* The device's own timer (RvrtTms) *lifts* the limit when it expires, so it is the opposite of a safe dead-man: the site
-  must declare a silence image, which is the last renewal and holds for ``revert_s`` only. A house that cannot bear full
-  power after that needs a contactor too. ``say`` renews each third of the time, also when the right limit is shown,
+* One output, ``power_limit``: a share of the nameplate power. Offsets 5 to 9 of model 123 go out in one write. A limit
+  that tightens goes out at once; any other write, while the device does not show what is wanted, no closer than 1 s to
+  the last one. ``say`` renews each third of the time that the inverter holds a limit, also when the right one is shown,
   since the timer behind it may be somebody else's.
 
-``power_limit`` is also the read-back: the rating while WMaxLim_Ena is disabled, else its share.
+What the device can express
+* The register counts in 10^SF percent, and a limit is rounded down to it, never up: with SF 0, 33.3 % become 33 %.
+* ``power_limit`` is also the read-back: the rating while WMaxLim_Ena is disabled, else what the register says. It is
+  compared with what was told to the last mW, so ``step_permille`` must be a step that the register knows: 10 (whole
+  percents, the default) with any SF from -2 to 0, 1 only with -2 or -1. With another SF the limit is still written,
+  rounded down, and each read says with Defect.READBACK why the two differ. The read-back is never bent to the order: a
+  limit shown as obeyed that is not the one in force would hide the very fault that it is there to show.
 
-This driver must never renew from ``poll``, never write with a scale factor that was not read from the same place, and
-never take an accepted write for a shown value.
+When we fall silent
+* The device's own timer (RvrtTms) *lifts* the limit when it expires: the opposite of a safe dead-man, REVERTS_UNSAFE.
+  ``Silence.after_ms`` is this timer, counted from the last *write*. The site's silence image is the last renewal. It
+  holds for ``revert_s`` if it changes the limit, else for two thirds of that at least, because what is in force and
+  fresh is not written again; then the inverter gives what its roof gives. Nothing of ours can prevent that.
+* Whether a maker honours RvrtTms has to be tried on the device. One that does not keeps the last limit, for ever.
+* So a house that cannot bear full power without us needs an independent cut-off, such as a contactor that drops by
+  itself later than the limit has brought the flow down and sooner than two thirds of ``revert_s``.
 
-Source: SunSpec Alliance, information models 1, 103, 123 and the rules of discovery.
+Why ``Conn`` (offset 4) is no output: the sheet gives its place and that of its timer, and nothing else. It does not say
+that a disconnected inverter is isolated, how fast it goes, nor what the value is after Conn_RvrtTms; a timer that ends
+in *connected* would close by itself what was opened on purpose. What must be off needs a contactor with a proof of its
+own; 0 W is said with ``power_limit``. ``connected`` is read and shown.
+
+This driver must never renew from ``poll``, never write with a scale factor that was not read from the same place, never
+write the connection, never round a limit up, and never take an accepted write for a shown value.
+
+Source: SunSpec Alliance, information models 1, 103, 123.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.base import Quiet
@@ -50,20 +66,16 @@ from drivers.contract import (
     WriteCost,
     WriteRegisters,
 )
-from drivers.modbus_poll import LOST_MS, Poller
+from drivers.modbus_poll import Poller
 from drivers.modbus_table import Group, ModbusTable
-from drivers.sunspec_table import HEAD, SunSpecTable, load, scaled
+from drivers.sunspec_discovery import Search
+from drivers.sunspec_table import SunSpecTable, load, scaled
 from supervisor.kernel.signal import Quality, Unit
 
 STEM = "sunspec_modbus"
-SUNS = (0x5375, 0x6E53)
 INVERTER, CONTROLS = 103, 123
-MODELS_MAX = 40
-SEARCH_REST_MS = 5_000
 FAILED_READS_MAX = 3
 PERMILLE = 1000
-STEP_PERMILLE = 1
-"""A scale factor of -1 or below can express it; with 0 the device knows whole percents only."""
 WORD_MAX = 0xFFFE
 """The largest number of a u16: 0xFFFF is "not implemented"."""
 LIMIT_FACTOR = 23
@@ -77,86 +89,6 @@ RENEWALS = 3
 """Writes per RvrtTms: two may be lost."""
 
 _KIND = {Failure.EXCEPTION: DefectKind.DEVICE_EXCEPTION, Failure.SHORT: DefectKind.SHORT_REPLY}
-
-
-# ---- where the models stand ----------------------------------------------------------------------------------------
-class Astray(Exception):
-    """A base whose registers are no chain of models with what we need. The text says what stands there."""
-
-
-def walk(table: SunSpecTable, base: int) -> Generator[int, tuple[int, int], Mapping[int, int]]:
-    """Yields the address of two registers at a time and is sent what they hold; returns model -> its address.
-
-    Ends as soon as both models have been found. Raises Astray.
-    """
-    if (yield base) != SUNS:
-        raise Astray(f"no SunS at {base}")
-    at, places = base + HEAD, dict[int, int]()
-    for _ in range(MODELS_MAX):
-        identifier, length = yield at
-        if identifier == table.end:
-            break
-        known = table.models.get(identifier)
-        if length == 0 or (known is not None and length not in known.lengths):
-            raise Astray(f"model {identifier} at {at} has L {length}")
-        places.setdefault(identifier, at)
-        if {INVERTER, CONTROLS} <= places.keys():
-            return places
-        at += HEAD + length
-        if at + HEAD > 0xFFFF:
-            raise Astray(f"model {identifier} ends beyond the last register")
-    missing = " and ".join(str(model) for model in (INVERTER, CONTROLS) if model not in places)
-    raise Astray(f"base {base}: no model {missing} among {MODELS_MAX} models or before the end of the chain")
-
-
-class Search:
-    """Walks one base after the other, one question at a time; nothing is asked before ``quiet_until_ms``."""
-
-    def __init__(self, table: SunSpecTable, unit: int, bases: Sequence[int]) -> None:
-        self._table, self._unit, self._bases = table, unit, bases
-        self.quiet_until_ms = 0
-        self._begin(0)
-
-    def _begin(self, base: int) -> None:
-        self._base = base
-        self._walk = walk(self._table, self._bases[base])
-        self._at = next(self._walk)
-        self._asked: ReadRegisters | None = None
-        self._asked_ms = 0
-
-    def poll(self, now_ms: int) -> ReadRegisters | None:
-        """The next question, or None while an answer is awaited (never longer than LOST_MS)."""
-        if self._asked is not None and now_ms - self._asked_ms < LOST_MS:
-            return None
-        self._asked, self._asked_ms = ReadRegisters(self._unit, RegisterTable.HOLDING, self._at, HEAD), now_ms
-        return self._asked
-
-    def answered(
-        self, ask: ReadRegisters, words: Sequence[int] | None, now_ms: int
-    ) -> Mapping[int, int] | Defect | None:
-        """Where the models stand, once that is known; or what is wrong. ``words`` None: no answer, next base."""
-        if ask != self._asked:
-            return None
-        self._asked, self.quiet_until_ms = None, now_ms + self._table.request_gap_ms
-        if words is None or len(words) != HEAD:
-            self._next_base(now_ms)
-            return None if words is None else Defect(DefectKind.SHORT_REPLY, f"{len(words)} of {HEAD} registers")
-        try:
-            self._at = self._walk.send((words[0], words[1]))
-        except StopIteration as found:
-            places: Mapping[int, int] = found.value
-            self._begin(0)
-            return places
-        except Astray as astray:
-            self._next_base(now_ms)
-            return Defect(DefectKind.GARBAGE, str(astray))
-        return None
-
-    def _next_base(self, now_ms: int) -> None:
-        base = (self._base + 1) % len(self._bases)
-        if base == 0:
-            self.quiet_until_ms = now_ms + SEARCH_REST_MS
-        self._begin(base)
 
 
 # ---- the limit -----------------------------------------------------------------------------------------------------
@@ -193,7 +125,7 @@ class Limit:
         """The write that brings or keeps the limit at this share or just below it, if one is needed and due."""
         if self.power is None:
             return ()
-        word = min(_floor(permille, self.power), WORD_MAX)
+        word = _floor(permille, self.power)
         share, shown = scaled(word, 10, self.power), self.shown(now_ms)
         fresh = self.renewed_ms is not None and now_ms - self.renewed_ms < self.revert_s * 1000 // RENEWALS
         if fresh and shown == share:
@@ -209,17 +141,22 @@ class Limit:
 
 def _floor(permille: int, power: int) -> int:
     """The largest register that, times 10^power percent, is no more than this share."""
-    return int(permille * 10**-power // 10) if power <= 0 else int(permille // 10 ** (power + 1))
+    return min(int(permille * 10**-power // 10) if power <= 0 else int(permille // 10 ** (power + 1)), WORD_MAX)
+
+
+def _expresses(step: int, power: int) -> bool:
+    """Can a register that counts in 10^power percent say every multiple of this step (permille) up to the rating?"""
+    return all(scaled(_floor(share, power), 10, power) == share for share in (step, PERMILLE - PERMILLE % step))
 
 
 # ---- the device ----------------------------------------------------------------------------------------------------
 class SunSpecInverter(Quiet):
-    """One inverter. ``rating_w`` is the nameplate power that a limit is a share of."""
+    """One inverter. ``rating_w`` is the nameplate power that a limit is a share of; ``step``: its step in permille."""
 
-    def __init__(self, unit: int, bases: Sequence[int], rating_w: int, revert_s: int) -> None:
+    def __init__(self, unit: int, bases: Sequence[int], rating_w: int, revert_s: int, step: int) -> None:
         self._table = load(STEM)
-        self._unit, self._rating_w, self._revert_s = unit, rating_w, revert_s
-        self._search = Search(self._table, unit, bases)
+        self._unit, self._rating_w, self._revert_s, self._step = unit, rating_w, revert_s, step
+        self._search = Search(self._table, unit, bases, (INVERTER, CONTROLS))
         self._poller: Poller | None = None  # None: the search is on
         self._limit: Limit | None = None
         self._failed: dict[str, int] = {}
@@ -277,10 +214,12 @@ class SunSpecInverter(Quiet):
             self._poller = self._limit = None
             self._search.quiet_until_ms = now_ms + self._table.request_gap_ms
         elif samples and words is not None and self._limit is not None and model.identifier == CONTROLS:
-            share = _share(samples)
-            power = model.factors.power(words[LIMIT_FACTOR])
+            share, power = _share(samples), model.factors.power(words[LIMIT_FACTOR])
             self._limit.see(share, power if isinstance(power, int) else None, asked_ms, now_ms)
             heard += (self._power_limit(share),)
+            if isinstance(power, int) and not _expresses(self._step, power):
+                why = f"power_limit: scale factor {power} cannot say each step of {self._step} permille"
+                heard += (Defect(DefectKind.READBACK, why),)
         return heard
 
     def _power_limit(self, share: int | None) -> Sample:
@@ -328,7 +267,7 @@ def _shape(options: Options) -> Shape:
         silence=Silence(SilenceKind.REVERTS_UNSAFE, int(options["revert_s"]) * 1000),
         readback=limit.name,
         readback_ms=READBACK_MS,
-        step=rating_w * STEP_PERMILLE,
+        step=rating_w * int(options["step_permille"]),
     )
     points = (point.spec for identifier in (INVERTER, CONTROLS) for point in models[identifier].points.values())
     return Shape((*points, limit), (power_limit,))
@@ -338,7 +277,8 @@ def _build(options: Options, entropy: bytes) -> Driver:
     del entropy
     base = str(options["base"])
     bases = load(STEM).bases if base == "auto" else (int(base),)
-    return SunSpecInverter(int(options["unit"]), bases, int(options["rating_w"]), int(options["revert_s"]))
+    rating_w, revert_s, step = (int(options[name]) for name in ("rating_w", "revert_s", "step_permille"))
+    return SunSpecInverter(int(options["unit"]), bases, rating_w, revert_s, step)
 
 
 FAMILY = Family(
@@ -355,6 +295,7 @@ FAMILY = Family(
         OptionSpec("base", str, "auto", "where the models begin", choices=("auto", "40000", "50000", "0")),
         OptionSpec("rating_w", int, None, "nameplate power in W, which a limit is a share of", 100, 100_000),
         OptionSpec("revert_s", int, 60, "time in s after which the inverter lifts a limit by itself", 10, 3600),
+        OptionSpec("step_permille", int, 10, "smallest step of a limit; 1 needs a WMaxLimPct_SF of -1 or -2", 1, 100),
     ),
     facts={
         "asleep_now": {"any of": ["state is off", "state is sleeping"]},

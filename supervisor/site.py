@@ -51,7 +51,9 @@ class BusSite:
     can: ``interface`` (a python-can interface name), ``channel``, ``bitrate`` (bit/s);
     modbus tcp: ``transport`` "tcp" (each device's options carry ``host`` and ``port``);
     modbus rtu: ``transport`` "rtu", ``device`` (path), ``baudrate``, ``parity`` "N", "E" or "O", ``stopbits``;
-    serial: ``device``, ``baudrate``, ``parity``, ``stopbits``.
+    serial: ``device``, ``baudrate``, ``parity``, ``stopbits``;
+    gpio: ``factory`` (an entry point in the group ``gpiozero_pin_factories``) and, where it takes one, ``channel``: the
+    only argument of its constructor, such as the number of the chip for ``lgpio``.
     """
 
     name: str

@@ -68,6 +68,10 @@ class DeviceHost:
         """Bytes of a serial line."""
         self._hear(self._fenced(lambda: self._driver.on_bytes(data, now_ms), now_ms), now_ms)
 
+    def on_lines(self, levels: Mapping[int, int], now_ms: int) -> None:
+        """Levels of the device's GPIO lines."""
+        self._hear(self._fenced(lambda: self._driver.on_lines(levels, now_ms), now_ms), now_ms)
+
     def on_registers(
         self, ask: ReadRegisters | WriteRegisters, reply: Sequence[int] | Failure, now_ms: int, heard: bool = True
     ) -> None:

@@ -7,6 +7,8 @@ Rules
 * A device or bus in observe has no control port: what it would have written is counted, and cannot be sent.
 * Every Modbus ask of a driver is answered exactly once. One that was never sent is answered with NO_CONNECTION, and
   nothing that the driver concludes from that is believed, since nothing came from the wire.
+* A GPIO line is moved by an image or by silence and by nothing else: there is no handshake on a line, so levels that a
+  driver wants of its own accord are its mistake, and would keep a permit alive for which nobody vouches.
 
 Must never: read a clock, wait, or write because of something that came from the wire.
 """
@@ -14,10 +16,10 @@ Must never: read a clock, wait, or write because of something that came from the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from drivers.contract import Ask, DefectKind, Failure, Frame, ReadRegisters, SendBytes, WriteRegisters
+from drivers.contract import Ask, DefectKind, Failure, Frame, ReadRegisters, SendBytes, WriteLines, WriteRegisters
 from supervisor.bus.device import DeviceHost
 from supervisor.bus.ports import ControlPort, ObservePort, Order, QuestionsOnly
 from supervisor.bus.tally import Tally
@@ -129,7 +131,9 @@ class HostCore:
 
     def _send(self, index: int, ask: Ask, expires_ms: int, now_ms: int, own_accord: bool = False) -> None:
         seat = self._seats[index]
-        if isinstance(ask, ReadRegisters) or (own_accord and isinstance(ask, SendBytes)):
+        if own_accord and isinstance(ask, WriteLines):
+            self.tally.count(seat.name, DefectKind.DRIVER_ERROR)
+        elif isinstance(ask, ReadRegisters) or (own_accord and isinstance(ask, SendBytes)):
             self.tally.count(seat.name, "asks")
             if seat.questions is not None:
                 seat.questions.ask(index, ask)
@@ -161,6 +165,9 @@ class HostCore:
     def on_bytes(self, data: bytes, now_ms: int) -> None:
         for seat in self._seats:
             seat.device.on_bytes(data, now_ms)
+
+    def on_lines(self, device: int, levels: Mapping[int, int], now_ms: int) -> None:
+        self._seats[device].device.on_lines(levels, now_ms)
 
     def on_sent(self, device: int, order: Order, now_ms: int) -> None:  # noqa: ARG002 -- Ears tell the time of all
         seat = self._seats[device]

@@ -61,6 +61,10 @@ def open_port(bus: BusSite, core: HostCore, pulse: Pulse) -> tuple[RunningPort, 
             from supervisor.bus.serial_port import SerialListener, SerialPort
 
             observing, controlling = SerialListener, SerialPort
+        case BusKind.GPIO:
+            from supervisor.bus.gpio_port import GpioListener, GpioPort
+
+            observing, controlling = GpioListener, GpioPort
     if bus.observe or all(device.observe for device in bus.devices):
         return observing(bus, core, clock, pulse), None
     port = controlling(bus, core, clock, pulse)

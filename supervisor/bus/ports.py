@@ -1,4 +1,4 @@
-"""What the driver host and the ports (CAN, Modbus, serial) know of each other, and nothing more.
+"""What the driver host and the ports (CAN, Modbus, serial, GPIO) know of each other, and nothing more.
 
 Rules
 * A port hands in what came and says what became of each order; the host (host.py) is the only listener.
@@ -12,23 +12,24 @@ Nothing in here may touch a wire.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from drivers.contract import Ask, BusKind, Failure, Frame, ReadRegisters, SendBytes, WriteRegisters
+from drivers.contract import Ask, BusKind, Failure, Frame, ReadRegisters, SendBytes, WriteLines, WriteRegisters
 
 Question = ReadRegisters | SendBytes
 """An ask that changes nothing in a device. On a serial line both look alike: what a driver sends from ``poll`` is
 a question, what it sends from ``say`` an order."""
 
-Order = Frame | WriteRegisters | SendBytes
+Order = Frame | WriteRegisters | SendBytes | WriteLines
 """An ask that may change something in a device."""
 
 CARRIES: dict[BusKind, tuple[type, ...]] = {
     BusKind.CAN: (Frame,),
     BusKind.MODBUS: (ReadRegisters, WriteRegisters),
     BusKind.SERIAL: (SendBytes,),
+    BusKind.GPIO: (WriteLines,),
 }
 
 
@@ -43,6 +44,9 @@ def sound(ask: Ask, kind: BusKind) -> bool:
     if isinstance(ask, WriteRegisters):
         fits = 1 <= len(ask.words) <= 123 and 0 <= ask.address <= 0x10000 - len(ask.words)
         return fits and 1 <= ask.unit <= 255 and all(0 <= word <= 0xFFFF for word in ask.words)  # 0 is a broadcast
+    if isinstance(ask, WriteLines):
+        numbers = {number for number, _ in ask.levels}
+        return 0 < len(numbers) == len(ask.levels) and all(level in (0, 1) for _, level in ask.levels)
     return 0 < len(ask.data) <= 1_024
 
 
@@ -95,8 +99,11 @@ class Ears(Protocol):
     def on_bytes(self, data: bytes, now_ms: int) -> None:
         """Bytes came over the serial line."""
 
+    def on_lines(self, device: int, levels: Mapping[int, int], now_ms: int) -> None:
+        """The electrical levels of this device's GPIO lines, all looked at just now."""
+
     def on_sent(self, device: int, order: Order, now_ms: int) -> None:
-        """A frame or bytes left this machine (that a device has heard them is not said)."""
+        """A frame, bytes or levels left this machine (that a device has heard them is not said)."""
 
     def on_unsent(self, device: int, order: Order, why: str, now_ms: int) -> None:
         """An order never reached the wire; ``why`` is a counter's kind: expired, replaced or unsent."""

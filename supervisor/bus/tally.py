@@ -2,7 +2,8 @@
 
 Kinds are those of DefectKind and: frames_in, frames_out, asks, writes (orders that left), expired and replaced and
 unsent (orders that did not leave), would_write (orders of what observes), partial (images that are not whole for a
-device), repeated (images with an old cycle token), silence, dropped (samples nobody took), stalled, late_bytes.
+device), repeated (images with an old cycle token), silence, dropped (samples nobody took), stalled, late_bytes,
+two_step_claim (an output whose pin class sets the direction before the level).
 Must never count by anything that a wire can choose, such as an unknown identifier.
 """
 

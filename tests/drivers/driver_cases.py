@@ -23,6 +23,7 @@ from drivers.contract import (
     Options,
     ReadRegisters,
     SendBytes,
+    WriteLines,
     WriteRegisters,
 )
 from drivers.registry import FAMILIES
@@ -32,7 +33,7 @@ ENTROPY = bytes(range(32))
 
 def is_order(ask: Ask) -> bool:
     """Does this tell the device to do something, or keep a dead-man of its alive?"""
-    return isinstance(ask, WriteRegisters | Frame)
+    return isinstance(ask, WriteRegisters | Frame | WriteLines)
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,22 @@ def relay_round(driver: Driver, now_ms: int) -> list[Heard]:
     return list(driver.on_frame(status, now_ms))
 
 
+# ---- GPIO -----------------------------------------------------------------------------------------------------------
+PANEL: Options = {
+    "inputs": "estop=5 stop nc, key=6 key, bell=13 button active_high, aux_1=19 contact nc, door=26 contact",
+    "outputs": "permit=17 pulse, lamp=22 lamp active_low, k1=23 coil active_low proof=aux_1, horn=24 lamp",
+    "permit_ms": 400,
+}
+PANEL_LEVELS = {5: 0, 6: 0, 13: 1, 19: 0, 26: 0, 17: 0, 22: 1, 23: 1, 24: 0}
+"""Stop not pressed, key on, bell pressed, main contact of k1 open, door closed; nothing energised."""
+PANEL_MEANS = {"estop": 0, "key": 1, "bell": 1, "aux_1": 0, "door": 1}
+
+
+def panel_round(driver: Driver, now_ms: int) -> list[Heard]:
+    """As long as it takes a level to count, and one sample more."""
+    return [item for at_ms in range(now_ms, now_ms + 50, 10) for item in driver.on_lines(PANEL_LEVELS, at_ms)]
+
+
 # ---- serial ---------------------------------------------------------------------------------------------------------
 def toy_round(driver: Driver, now_ms: int) -> list[Heard]:
     """The device's side: it computes the digest on its own words and welcomes only the right one, in small pieces."""
@@ -184,6 +201,14 @@ CASES: Mapping[str, Case] = {
         options={"rating_w": 10_000},
         bold={"power_limit": 5_000_000},
         safe={"power_limit": 0},
+    ),
+    "panel_gpio": Case(
+        FAMILIES["panel_gpio"],
+        panel_round,
+        PANEL_MEANS,
+        options=PANEL,
+        bold={"lamp": 1, "k1": 1, "horn": 1},
+        safe={"lamp": 0, "k1": 0, "horn": 0},
     ),
     "pylontech_can": Case(FAMILIES["pylontech_can"], pylontech_round, PYLONTECH_MEANS),
     "relaynode_can": Case(

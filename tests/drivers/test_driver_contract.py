@@ -13,6 +13,7 @@ from drivers.contract import (
     BusKind,
     Defect,
     DefectKind,
+    Direction,
     Driver,
     Failure,
     Frame,
@@ -22,6 +23,7 @@ from drivers.contract import (
     Sample,
     SignalSpec,
     SilenceKind,
+    WriteLines,
 )
 from drivers.registry import FAMILIES
 from supervisor.kernel.signal import Quality
@@ -75,6 +77,9 @@ def test_what_is_declared_makes_sense(case: Case) -> None:
         assert all(spec.lo <= code <= spec.hi for code in spec.codes)
     assert bool(family.listens(case.complete())) == (family.bus is BusKind.CAN)
     assert all(0 <= can_id <= 0x7FF for can_id in family.listens(case.complete()))
+    lines = family.lines(case.complete())
+    assert bool(lines) == (family.bus is BusKind.GPIO)
+    assert len({line.number for line in lines}) == len(lines)
 
 
 @with_case
@@ -204,6 +209,37 @@ def test_a_failed_read_is_a_defect_without_a_value_and_reading_goes_on(name: str
     assert {item.name for item in again if isinstance(item, Sample)} >= set(case.expect)
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.family.bus is BusKind.GPIO])
+def test_lines_are_claimed_at_the_level_that_is_safe_and_no_other_line_is_driven(name: str) -> None:
+    case = CASES[name]
+    claimed = {line.number: line.initial for line in case.family.lines(case.complete())}
+    own = {line.number for line in case.family.lines(case.complete()) if line.direction is Direction.OUT}
+    told: list[dict[int, int]] = []
+    for image in (case.bold, case.safe):
+        (order,) = case.build().say(image, 0)
+        assert isinstance(order, WriteLines)
+        assert len(dict(order.levels)) == len(order.levels)
+        told.append(dict(order.levels))
+    bold, safe = told
+    assert set(bold) | set(safe) <= own
+    assert {number: safe[number] for number in own if bold[number] != safe[number]} == {
+        number: claimed[number] for number in own if bold[number] != safe[number]
+    }
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.family.bus is BusKind.GPIO])
+def test_lines_that_are_missing_or_no_level_are_a_defect_and_no_value(name: str) -> None:
+    case = CASES[name]
+    inputs = [line.number for line in case.family.lines(case.complete()) if line.direction is Direction.IN]
+    for levels in ({}, dict.fromkeys(inputs, 2), dict.fromkeys(inputs, -1)):
+        driver = case.build()
+        case.healthy(driver, 0)
+        heard = [item for at_ms in range(100, 400, 10) for item in driver.on_lines(levels, at_ms)]
+        judge(case, heard)
+        assert [item for item in heard if isinstance(item, Defect)]
+        assert {item.quality for item in heard if isinstance(item, Sample)} == {Quality.INVALID}
+
+
 @with_case
 def test_what_comes_from_another_kind_of_wire_is_nothing(case: Case) -> None:
     driver, bus = case.build(), case.family.bus
@@ -213,6 +249,8 @@ def test_what_comes_from_another_kind_of_wire_is_nothing(case: Case) -> None:
         assert list(driver.on_bytes(b"P 1", 0)) == []
     if bus is not BusKind.MODBUS:
         assert list(driver.on_registers(ReadRegisters(1, RegisterTable.INPUT, 0, 1), [0], 0)) == []
+    if bus is not BusKind.GPIO:
+        assert list(driver.on_lines({5: 0, 6: 1}, 0)) == []
     if not case.safe:
         assert list(driver.say({}, 0)) == []
 
@@ -235,6 +273,10 @@ def stimuli(case: Case) -> st.SearchStrategy[Callable[[Driver, int], Iterable[ob
     """One thing that can happen to a driver of this kind of bus."""
     if case.family.bus is BusKind.CAN:
         return frames(case).map(lambda frame: lambda driver, now_ms: driver.on_frame(frame, now_ms))
+    if case.family.bus is BusKind.GPIO:
+        numbers = st.sampled_from([line.number for line in case.family.lines(case.complete())]) | st.integers(-1, 60)
+        levels = st.dictionaries(numbers, st.integers(0, 1) | st.integers(-1, 3), max_size=12)
+        return levels.map(lambda seen: lambda driver, now_ms: driver.on_lines(seen, now_ms))
     if case.family.bus is BusKind.SERIAL:
         tokens = st.sampled_from([b"WELCOME\n", b"DENIED\n", b"CHALLENGE 00c0ffee\n", b"P 99999\n", b"P 7\n"])
         return (st.binary(max_size=120) | tokens).map(lambda data: lambda driver, now_ms: driver.on_bytes(data, now_ms))

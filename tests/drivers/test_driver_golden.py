@@ -21,6 +21,7 @@ from drivers.contract import (
     RegisterTable,
     Sample,
     SignalSpec,
+    WriteLines,
     WriteRegisters,
 )
 from drivers.registry import FAMILIES
@@ -46,8 +47,17 @@ def heard_in_words(heard: Iterable[Heard], specs: Mapping[str, SignalSpec]) -> l
 def ask_in_words(ask: Ask) -> str:
     if isinstance(ask, Frame):
         return f"{ask.can_id:03X} {ask.data.hex(' ').upper()}"
+    if isinstance(ask, WriteLines):
+        return "drive " + " ".join(f"{number}={level}" for number, level in ask.levels)
     assert isinstance(ask, WriteRegisters)
     return f"write {ask.address} " + " ".join(f"{word:04X}" for word in ask.words)
+
+
+def look(driver: Driver, step: Mapping[str, Any], now_ms: int) -> tuple[list[Heard], int]:
+    """The same levels, sampled every 10 ms up to and including ``until_ms``."""
+    levels = {int(number): int(level) for number, level in (part.split("=") for part in step["lines"].split())}
+    times = range(now_ms, step["until_ms"] + 1, 10)
+    return [item for at_ms in times for item in driver.on_lines(levels, at_ms)], times[-1]
 
 
 def read(driver: Driver, step: Mapping[str, Any], now_ms: int) -> tuple[list[Heard], int]:
@@ -78,6 +88,8 @@ def test_golden(stem: str) -> None:
             continue
         if "frame" in step:
             heard = list(driver.on_frame(frame(step["frame"]), now_ms))
+        elif "lines" in step:
+            heard, now_ms = look(driver, step, now_ms)
         else:
             heard, now_ms = read(driver, step, now_ms)
         assert heard_in_words(heard, specs) == step["heard"], step

@@ -12,8 +12,8 @@ import drivers
 from drivers.registry import FAMILIES, UnknownDriver, family
 
 FOLDER = Path(drivers.__file__).parent
-MODBUS = {"modbus_table", "modbus_load", "modbus_poll", "sunspec_table"}
-SHARED = {"__init__", "contract", "registry", "base", "units", "can_table"} | MODBUS
+MODBUS = {"modbus_table", "modbus_load", "modbus_poll", "sunspec_discovery", "sunspec_table"}
+SHARED = {"__init__", "contract", "registry", "base", "units", "can_table", "panel_lines"} | MODBUS
 FORBIDDEN = {
     "time", "datetime", "asyncio", "socket", "random", "secrets", "threading", "os", "subprocess", "select",
     "uuid", "logging", "serial", "can", "pymodbus",
@@ -69,7 +69,9 @@ def test_an_unknown_driver_is_told_what_it_may_have_meant() -> None:
     assert family("goe_modbus") is FAMILIES["goe_modbus"]
     with pytest.raises(UnknownDriver, match=r"'pylontec_can'.*pylontech_can"):
         family("pylontec_can")
-    with pytest.raises(UnknownDriver, match="goe_modbus or pylontech_can or relaynode_can or sdm630_modbus"):
+    with pytest.raises(
+        UnknownDriver, match="goe_modbus or panel_gpio or pylontech_can or relaynode_can or sdm630_modbus"
+    ):
         family("zzz")
 
 

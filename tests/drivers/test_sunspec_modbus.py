@@ -1,219 +1,36 @@
-"""SunSpec inverters: finding the models, scale factors that move, what a limit looks like on the wire, and when."""
+"""SunSpec inverters: scale factors that move, what a limit looks like on the wire, when, and what it can express."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 from driver_cases import SUNSPEC_CONTROLS, SUNSPEC_INVERTER
 from hypothesis import given
 from hypothesis import strategies as st
+from sunspec_box import (
+    COMMON,
+    CONTROLS,
+    LIMIT,
+    NI_U16,
+    RATING,
+    RATING_W,
+    Box,
+    heard_from,
+    inverter,
+    memory,
+    options,
+    with_words,
+)
 
-from drivers.contract import Defect, DefectKind, Driver, Failure, Heard, ReadRegisters, Sample, WriteRegisters
+from drivers.contract import Defect, DefectKind, Failure, ReadRegisters, Sample, Silence, SilenceKind
 from drivers.sunspec_modbus import FAMILY
 from drivers.sunspec_table import TableError, load, parse, scaled
 from supervisor.kernel.signal import Quality
 
-SUNS, END = (0x5375, 0x6E53), (0xFFFF, 0)
-COMMON, COMMON_PADDED = (1, 65, *[0] * 65), (1, 66, *[0] * 66)
-UNKNOWN = (160, 8, *[0] * 8)
-RATING_W = 10_000
-RATING = RATING_W * 1000
-NI_U16 = 0xFFFF
-
-
-def inverter(base: str = "auto", revert_s: int = 60) -> Driver:
-    options = {"unit": 1, "host": "h", "port": 1502, "base": base, "rating_w": RATING_W, "revert_s": revert_s}
-    return FAMILY.build(options, bytes(32))
-
-
-def with_words(model: Sequence[int], changes: dict[int, int]) -> tuple[int, ...]:
-    return tuple(changes.get(offset, word) for offset, word in enumerate(model))
-
-
-def memory(base: int, *models: Sequence[int]) -> dict[int, int]:
-    """A register map: the marker, the models one after the other, and the end of the chain."""
-    words = [*SUNS, *(word for model in models for word in model), *END]
-    return {base + place: word for place, word in enumerate(words)}
-
-
-@dataclass
-class Box:
-    """An inverter of the test's own: registers, and a line that can fail. Time stands in ``now_ms``."""
-
-    driver: Driver = field(default_factory=inverter)
-    registers: dict[int, int] = field(
-        default_factory=lambda: memory(40000, COMMON, SUNSPEC_INVERTER, UNKNOWN, SUNSPEC_CONTROLS)
-    )
-    failure: Failure | None = None
-    silent: frozenset[int] = frozenset()
-    deaf: bool = False
-    now_ms: int = 0
-    reads: list[tuple[int, int, int]] = field(default_factory=list)
-    heard: dict[str, Sample] = field(default_factory=dict)
-    defects: list[Defect] = field(default_factory=list)
-    writes: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list)
-
-    def note(self, heard: Iterable[Heard]) -> None:
-        for item in heard:
-            if isinstance(item, Sample):
-                self.heard[item.name] = item
-            else:
-                self.defects.append(item)
-
-    def reply(self, ask: ReadRegisters) -> Sequence[int] | Failure:
-        if self.failure is not None:
-            return self.failure
-        if ask.address in self.silent:
-            return Failure.TIMEOUT
-        words = [self.registers.get(ask.address + place) for place in range(ask.count)]
-        return Failure.EXCEPTION if None in words else [word for word in words if word is not None]
-
-    def run(self, span_ms: int, power_limit: int | None = None) -> Box:
-        """Lets time pass in steps of 20 ms; with ``power_limit`` the guardian says it in each of them."""
-        for _ in range(0, span_ms, 20):
-            self.now_ms += 20
-            for ask in self.driver.poll(self.now_ms):
-                assert isinstance(ask, ReadRegisters)
-                self.reads.append((self.now_ms, ask.address, ask.count))
-                self.note(self.driver.on_registers(ask, self.reply(ask), self.now_ms + 1))
-            if power_limit is not None:
-                self.say(power_limit)
-        return self
-
-    def say(self, power_limit: int) -> list[tuple[int, tuple[int, ...]]]:
-        """What the driver writes now for this limit; the box obeys unless it is deaf or its line fails."""
-        told = []
-        for ask in self.driver.say({"power_limit": power_limit}, self.now_ms):
-            assert isinstance(ask, WriteRegisters)
-            told.append((ask.address, ask.words))
-            self.writes.append((self.now_ms, ask.address, ask.words))
-            if not self.deaf and self.failure is None:
-                self.registers |= {ask.address + place: word for place, word in enumerate(ask.words)}
-            self.note(self.driver.on_registers(ask, self.failure or (), self.now_ms + 2))
-        return told
-
-    @property
-    def asked(self) -> list[tuple[int, int]]:
-        return [(address, count) for _, address, count in self.reads]
-
-
-# 40002 common (65), 40069 inverter (50), 40121 unknown (8), 40131 controls (24)
-CONTROLS, LIMIT = 40131, 40136
-
-
-# ---- discovery ----------------------------------------------------------------------------------------------------
-def test_the_chain_is_walked_over_an_unknown_model_and_both_models_are_read_whole() -> None:
-    box = Box().run(2_000)
-    assert box.asked[:7] == [(40000, 2), (40002, 2), (40069, 2), (40121, 2), (40131, 2), (40069, 52), (40131, 26)]
-    assert not box.defects
-    assert box.heard["power"].value == 5_123_000
-
-
-@pytest.mark.parametrize(("base", "others"), [(50000, [40000]), (0, [40000, 50000])])
-def test_other_bases_are_tried_when_the_first_has_nothing(base: int, others: list[int]) -> None:
-    box = Box(registers=memory(base, COMMON, SUNSPEC_INVERTER, SUNSPEC_CONTROLS)).run(2_000)
-    assert [address for address, _ in box.asked][: len(others) + 1] == [*others, base]
-    assert [defect.kind for defect in box.defects] == [DefectKind.DEVICE_EXCEPTION] * len(others)
-    assert box.heard["power"].value == 5_123_000
-
-
-def test_a_base_that_was_given_is_the_only_one() -> None:
-    assert set(Box(inverter("50000")).run(12_000).asked) == {(50000, 2)}
-
-
-def test_a_common_model_with_a_pad_register_moves_the_rest() -> None:
-    box = Box(registers=memory(40000, COMMON_PADDED, SUNSPEC_INVERTER, SUNSPEC_CONTROLS)).run(2_000)
-    assert (40070, 52) in box.asked
-    assert box.heard["power"].value == 5_123_000
-
-
-def test_a_base_that_never_answers_is_left_and_tried_again_after_five_seconds() -> None:
-    box = Box(silent=frozenset({40000}), registers=memory(40000, COMMON)).run(12_000)
-    times = [now_ms for now_ms, address, _ in box.reads if address == 40000]
-    assert [defect.kind for defect in box.defects[:3]] == ["timeout", "device_exception", "device_exception"]
-    assert 5_000 <= times[1] - times[0] <= 5_300
-
-
-def test_an_ask_that_is_never_answered_at_all_is_given_up() -> None:
-    driver = inverter()
-    assert len([ask for now_ms in range(0, 6_500, 20) for ask in driver.poll(now_ms)]) == 3
-
-
-def test_the_first_of_two_inverters_counts_and_questions_keep_their_distance() -> None:
-    box = Box(registers=memory(40000, COMMON, SUNSPEC_INVERTER, SUNSPEC_INVERTER, SUNSPEC_CONTROLS)).run(2_000)
-    assert (40069, 52) in box.asked
-    assert all(later[0] - earlier[0] > 50 for earlier, later in pairwise(box.reads))
-
-
-WRONG_L = with_words(SUNSPEC_INVERTER, {1: 49})
-
-
-@pytest.mark.parametrize(
-    ("registers", "says"),
-    [
-        ({40000 + place: 7 for place in range(9)}, "no SunS at 40000"),
-        (memory(40000, COMMON, WRONG_L), "model 103 at 40069 has L 49"),
-        (memory(40000, (1, 64, *[0] * 64)), "model 1 at 40002 has L 64"),
-        (memory(40000, COMMON, (0, 0)), "model 0 at 40069 has L 0"),
-        (memory(40000, COMMON, SUNSPEC_CONTROLS), "no model 103 among"),
-        (memory(40000, COMMON, SUNSPEC_INVERTER), "no model 123 among"),
-        (memory(40000, COMMON), "no model 103 and 123 among"),
-        (memory(40000, *[UNKNOWN] * 60), "no model 103 and 123 among 40 models"),
-        (memory(40000, (160, 0xFFF0)), "ends beyond the last register"),
-    ],
-)
-def test_a_chain_that_makes_no_sense_is_a_defect_that_says_why(registers: dict[int, int], says: str) -> None:
-    box = Box(inverter("40000"), registers).run(3_500)
-    assert [defect.kind for defect in box.defects] == [DefectKind.GARBAGE]
-    assert says in box.defects[0].detail
-    assert len(box.reads) <= 41
-    assert not box.heard
-
-
-def test_a_short_answer_while_searching_is_a_defect_and_the_next_base_follows() -> None:
-    driver = inverter()
-    told = [item for ask in driver.poll(0) for item in driver.on_registers(ask, [0x5375], 5)]  # type: ignore[arg-type]
-    assert [item.kind for item in told if isinstance(item, Defect)] == ["short_reply"]
-    assert [following.address for following in driver.poll(100) if isinstance(following, ReadRegisters)] == [50000]
-
-
-def test_two_failed_reads_change_nothing_and_a_third_of_one_model_begins_the_search_anew() -> None:
-    box = Box().run(2_000)
-    box.failure = Failure.NO_CONNECTION
-    box.reads.clear()
-    box.run(3_000)
-    before = [address for address, count in box.asked if count > 2]
-    assert sorted(map(before.count, set(before))) in ([2, 3], [3, 3])
-    assert box.asked[len(before)] == (40000, 2)
-    box.failure = None
-    box.heard.clear()
-    assert box.run(7_000).heard["power"].value == 5_123_000
-
-
-def test_a_model_that_has_moved_is_looked_for_at_once() -> None:
-    box = Box().run(2_000)
-    box.registers = memory(40000, COMMON_PADDED, SUNSPEC_INVERTER, SUNSPEC_CONTROLS)
-    box.run(2_000)
-    assert DefectKind.GARBAGE in {defect.kind for defect in box.defects}
-    assert (40070, 52) in box.asked
-
-
-def test_reads_never_cross_a_model_boundary() -> None:
-    box = Box().run(20_000)
-    spans = [(40000, 2), (40002, 67), (40069, 52), (40121, 10), (40131, 26)]
-    within = [(at, n) for at, n in box.asked if any(start <= at and at + n <= start + size for start, size in spans)]
-    assert within == box.asked
-
 
 # ---- values -------------------------------------------------------------------------------------------------------
-def heard_from(inverter_words: dict[int, int], controls: dict[int, int] | None = None) -> Box:
-    models = with_words(SUNSPEC_INVERTER, inverter_words), with_words(SUNSPEC_CONTROLS, controls or {})
-    return Box(registers=memory(40000, COMMON, *models)).run(1_500)
-
-
 @pytest.mark.parametrize(("factor", "power"), [(1, 51_230_000), (0, 5_123_000), (0xFFFE, 51_230), (0xFFFA, 6)])
 def test_the_scale_factor_is_the_one_of_the_same_answer(factor: int, power: int) -> None:
     """The last one is 5.123 mW, shown as 6: never smaller than it is. A negative power flows out of the house."""
@@ -370,6 +187,13 @@ def test_a_write_is_followed_by_a_read_of_its_model() -> None:
     assert box.run(100).asked[0] == (CONTROLS, 26)
 
 
+def test_an_accepted_write_without_a_later_read_proves_nothing() -> None:
+    box = Box().run(1_000)
+    assert box.say(4_000_000)
+    box.now_ms += 1_000
+    assert box.say(4_000_000)
+
+
 def test_what_was_shown_too_long_ago_proves_nothing() -> None:
     box = Box().run(1_000).run(3_000, 4_000_000)
     box.now_ms += 6_000
@@ -388,6 +212,93 @@ def test_a_scale_factor_that_changes_makes_the_limit_be_written_anew() -> None:
     box.registers[CONTROLS + 23] = 0xFFFF
     box.run(1_500, 4_000_000)
     assert box.writes[-1][2] == (400, 0, 60, 0, 1)
+
+
+# ---- what the device can express ------------------------------------------------------------------------------------
+def factor_word(power: int) -> int:
+    return power & 0xFFFF
+
+
+@given(st.integers(0, RATING), st.integers(-10, 10))
+def test_a_limit_is_never_rounded_up(asked: int, power: int) -> None:
+    """Whatever the register counts in: what is in force is at most what was asked."""
+    ((_, words),) = heard_from({}, {5: 0, 23: factor_word(power)}).say(asked)
+    assert words[0] * Fraction(10) ** power / 100 * RATING <= asked
+    assert words[0] < NI_U16
+
+
+@pytest.mark.parametrize(("power", "step"), [(-2, 10), (-1, 10), (0, 10), (-2, 1), (-1, 1), (0, 50), (1, 100)])
+def test_each_declared_step_is_shown_as_it_was_told(power: int, step: int) -> None:
+    (output,) = FAMILY.shape(options(step_permille=step)).outputs
+    assert output.step == step * RATING_W
+    controls = with_words(SUNSPEC_CONTROLS, {5: 0, 23: factor_word(power)})
+    box = Box(inverter(step_permille=step), memory(40000, COMMON, SUNSPEC_INVERTER, controls)).run(1_000)
+    for told in range(output.lo, output.hi + 1, 7 * output.step):
+        box.run(1_200, told)
+        assert box.heard["power_limit"].value == told
+    assert not box.defects
+
+
+@pytest.mark.parametrize(
+    ("power", "step", "word", "shown"),
+    [(0, 1, 33, 3_300_000), (0, 15, 33, 3_300_000), (1, 10, 3, 3_000_000), (2, 10, 0, 0)],
+)
+def test_a_step_that_the_register_does_not_know_goes_down_is_shown_as_it_is_and_is_a_defect(
+    power: int, step: int, word: int, shown: int
+) -> None:
+    controls = with_words(SUNSPEC_CONTROLS, {5: 0, 23: factor_word(power)})
+    box = Box(inverter(step_permille=step), memory(40000, COMMON, SUNSPEC_INVERTER, controls)).run(1_000)
+    box.run(3_000, 3_390_000)
+    assert [words[0] for _, _, words in box.writes] == [word], "written once: it shows what it can"
+    assert box.heard["power_limit"].value == shown
+    assert {defect.kind for defect in box.defects} == {DefectKind.READBACK}
+    assert f"scale factor {power} cannot say" in box.defects[0].detail
+
+
+def test_a_register_too_narrow_for_the_whole_rating_is_a_defect() -> None:
+    """In thousandths of a percent 100 % are no 16-bit number: the limit stays at 65.534 %."""
+    box = heard_from({}, {5: 0, 23: factor_word(-3)}).run(2_000, RATING)
+    assert box.writes[0][2][0] == 0xFFFE
+    assert {defect.kind for defect in box.defects} == {DefectKind.READBACK}
+
+
+# ---- silence and connection -----------------------------------------------------------------------------------------
+def test_the_family_declares_that_silence_lifts_the_limit_after_the_revert_time() -> None:
+    (output,) = FAMILY.shape(options(revert_s=90)).outputs
+    assert (output.name, output.silence) == ("power_limit", Silence(SilenceKind.REVERTS_UNSAFE, 90_000))
+
+
+def test_only_sleeping_and_off_are_asleep_and_only_a_fault_is_one() -> None:
+    assert FAMILY.facts == {
+        "asleep_now": {"any of": ["state is off", "state is sleeping"]},
+        "limited_now": "state is throttled",
+        "faulted_now": "state is fault",
+    }
+
+
+def test_a_silence_image_goes_out_at_once_and_holds_for_the_whole_revert_time() -> None:
+    box = Box().run(1_000).run(3_000, 4_000_000)
+    assert box.say(1_000_000) == [(LIMIT, (1000, 0, 60, 0, 1))]
+
+
+def test_a_silence_image_that_is_in_force_holds_for_two_thirds_of_the_revert_time_at_least() -> None:
+    box = Box().run(1_000).run(3_000, 1_000_000)
+    written_ms = box.writes[-1][0]
+    for _ in range(100):
+        box.run(500)
+        if box.say(1_000_000):
+            break
+    left_ms = 60_000 - (box.now_ms - written_ms)
+    assert 39_000 <= left_ms <= 40_000
+
+
+@given(st.lists(st.tuples(st.integers(0, 12_000_000), st.integers(20, 4_000)), max_size=8))
+def test_nothing_but_the_limit_is_ever_written(orders: list[tuple[int, int]]) -> None:
+    """Not the connection, not a ramp, not half of the five words, and never without the revert time."""
+    box = Box().run(1_000)
+    for power_limit, span_ms in orders:
+        box.run(span_ms, power_limit)
+    assert all(address == LIMIT and words[1:] == (0, 60, 0, 1) for _, address, words in box.writes)
 
 
 # ---- the table ----------------------------------------------------------------------------------------------------
