@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_DIR ?= run
 SITE ?= policies/uc001
+HOUSE ?= $(notdir $(SITE))
 LISTEN ?= 127.0.0.1:8080
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -14,11 +15,11 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 run: $(VENV)/runtime ## supervise the example house on simulated devices; Ctrl-C stops
-	$(BIN)/powerwarden-rig house uc001 --dir $(RUN_DIR) -- \
+	$(BIN)/powerwarden-rig house $(HOUSE) --dir $(RUN_DIR) -- \
 	  $(BIN)/powerwarden run $(SITE) --run-dir $(RUN_DIR) --listen $(LISTEN)
 
 observe: $(VENV)/runtime ## the same without any write path: it journals what it would have done
-	$(BIN)/powerwarden-rig house uc001 --dir $(RUN_DIR) -- \
+	$(BIN)/powerwarden-rig house $(HOUSE) --dir $(RUN_DIR) -- \
 	  $(BIN)/powerwarden run --observe $(SITE) --run-dir $(RUN_DIR) --listen $(LISTEN)
 
 test: $(VENV)/dev ## all suites

@@ -29,12 +29,14 @@ a first session:
   powerwarden-rig fault relays welded contact=2 --dir run
   powerwarden-rig fault meter clear --dir run       the meter is well again
   powerwarden-rig set plant load_w 3000 --dir run   a kettle on every phase
+  powerwarden-rig set panel car_button 1 --dir run  press a button, where the house has a panel; 0 lets it go
   powerwarden-rig writes relays --dir run           every command that reached the relay node, with its time
   powerwarden-rig list                              simulators, their faults, houses
 
 in the run directory: can0.sock (python-can: interface="canhub", channel="run/can0.sock"), can0.trace.jsonl (every
-frame), and for each device NAME.ctl (control, JSON lines), NAME.trace.jsonl (writes, faults), NAME.pid, and NAME.tty
-for a device on a serial line. Times are monotonic milliseconds of this machine.
+frame), gpio0.sock (gpiozero: hil.line_hub.HubFactory("run/gpio0.sock")), and for each device NAME.ctl (control, JSON
+lines), NAME.trace.jsonl (writes, faults), NAME.pid, and NAME.tty for a device on a serial line. Times are monotonic
+milliseconds of this machine.
 """
 
 
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_serving(verbs)
     _add_asking(verbs)
+    _add_timeline(verbs)
     add = verbs.add_parser("list", help="simulators with their faults and settings, and the houses that come along")
     add.set_defaults(verb=_list)
     return parser
@@ -103,6 +106,17 @@ def _add_asking(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     verb("state", _get, "what a running device believes and does")
     verb("writes", _get, "the writes and commands that reached a running device")
     verb("faults", _get, "what can be broken and set on a running device, and what is broken")
+
+
+def _add_timeline(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    line = verbs.add_parser("timeline", help="look at a running house for a while and draw what happened, as an SVG")
+    line.set_defaults(verb=_timeline)
+    line.add_argument("--dir", required=True, help="run directory of the house")
+    line.add_argument("--seconds", type=float, default=60.0, help="how long (default 60)")
+    line.add_argument("--api", help="the product's HTTP API, such as http://127.0.0.1:8080, for lanes of its states")
+    line.add_argument("--power", nargs="*", default=["grid L1", "car L1", "pv L1", "battery L1"], metavar="NAME")
+    line.add_argument("--lane", nargs="*", default=["house"], metavar="MACHINE", help="such as house, bundle")
+    line.add_argument("--out", default="timeline.svg", help="the picture (default timeline.svg)")
 
 
 # -- verbs that serve --
@@ -226,6 +240,23 @@ def _set(arguments: argparse.Namespace) -> int:
 
 def _get(arguments: argparse.Namespace) -> int:
     return _print_answer(arguments, {"get": arguments.what})
+
+
+def _timeline(arguments: argparse.Namespace) -> int:
+    from rich.progress import Progress
+
+    from hil.timeline import draw, record
+
+    with Progress(transient=True) as progress:
+        task = progress.add_task("looking", total=arguments.seconds)
+        seen = record(
+            arguments.dir, arguments.seconds, 0.2, arguments.api, lambda s: progress.update(task, completed=s)
+        )
+        moments = list(seen)
+    picture = draw(moments, f"{arguments.dir}, {arguments.seconds:g} s", arguments.power, arguments.lane)
+    Path(arguments.out).write_text(picture, "utf-8")
+    print(arguments.out)
+    return 0
 
 
 def _list(_arguments: argparse.Namespace) -> int:

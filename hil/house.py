@@ -6,12 +6,15 @@ anything is started. It must never start anything itself.
     title: text
     seed: 1                    # of the plant
     buses: [can0]              # CAN hubs, one socket each: RUNDIR/can0.sock
+    lines: [gpio0]             # line hubs, one socket each: RUNDIR/gpio0.sock, and one panel on each
     devices:
       battery: {sim: pylontech_can, bus: can0, soc: 55}         # on a CAN hub
       meter:   {sim: sdm630_modbus, tcp: 127.0.0.1:15020}       # Modbus TCP
       meter2:  {sim: sdm630_modbus, serial: pty}                # Modbus RTU, linked to RUNDIR/meter2.tty
       meter3:  {sim: sdm630_modbus, serial: /dev/ttyUSB0, baud: 9600}
+      panel:   {sim: panel_gpio, lines: gpio0, inputs: "estop=5 stop nc", outputs: "lamp=22 lamp"}
     plant: {load_w: [400, 250, 150]}
+`serial` beside `tcp` is an option like any other: the serial number of a device that has one.
 All further keys of a device are the `Options` of its simulator, those of `plant` the `Options` in hil/plant.py.
 """
 
@@ -34,13 +37,18 @@ from hil.unix_socket import RigError
 
 HOUSES = Path(__file__).parent / "houses"
 RESERVED = ("plant", "house")
+WIRES = {"can": ("bus",), "modbus": ("tcp", "serial"), "gpio": ("lines",)}  # by the last word of a simulator's name
+KINDS = tuple(kind for kinds in WIRES.values() for kind in kinds)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,14}")
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The wire of a device: kind is "bus" (place: name of a hub), "tcp" (host; port) or "serial" (path; baud)."""
+    """The wire of a device.
+
+    kind is "bus" or "lines" (place: name of a hub), "tcp" (host; port) or "serial" (path; baud).
+    """
 
     kind: str
     place: str
@@ -84,6 +92,7 @@ class _Top(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str = ""
     seed: int = 1
     buses: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     devices: dict[str, dict[str, Any]] = {}
     plant: dict[str, Any] = {}
 
@@ -91,6 +100,7 @@ class _Top(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Wiring(msgspec.Struct, frozen=True):
     sim: str
     bus: str | None = None
+    lines: str | None = None
     tcp: str | None = None
     serial: str | None = None
     baud: int = 9600
@@ -131,35 +141,53 @@ class _Reader:
         top = self._convert(self._document, _Top, ())
         if not top.devices:
             self._wrong((), "a house needs `devices`, with at least one in it")
-        for bus in top.buses:
-            self._check_name(bus, ("buses",))
-        entries = [self._entry(name, raw, top.buses) for name, raw in top.devices.items()]
+        for kind, hubs in (("buses", top.buses), ("lines", top.lines)):
+            for hub in hubs:
+                self._check_name(hub, (kind,))
+                if (*top.buses, *top.lines).count(hub) > 1:
+                    self._wrong((kind,), f"{hub!r} is taken; a hub has a name of its own")
+        entries = [self._entry(name, raw, top) for name, raw in top.devices.items()]
+        self._check_lines(top.lines, entries)
         plant_options = self._convert(top.plant, plant.Options, ("plant",))
         return House(top.title, top.seed, top.buses, tuple(_shifted(entries, port_base)), plant_options)
 
-    def _entry(self, name: str, raw: dict[str, Any], buses: tuple[str, ...]) -> Entry:
+    def _check_lines(self, lines: tuple[str, ...], entries: list[Entry]) -> None:
+        """A line hub lives in the process of the panel that hangs on it: it has exactly one."""
+        for hub in lines:
+            panels = [entry.name for entry in entries if entry.link == Link("lines", hub)]
+            if len(panels) != 1:
+                self._wrong(("lines",), f"{hub} needs exactly one panel, and has {', '.join(panels) or 'none'}")
+
+    def _entry(self, name: str, raw: dict[str, Any], top: _Top) -> Entry:
         place = ("devices", name)
         self._check_name(name, place)
-        if name in RESERVED or name in buses:
+        if name in RESERVED or name in top.buses or name in top.lines:
             self._wrong(place, f"{name!r} is taken; choose another name")
         wiring = self._convert(raw, _Wiring, place)
         if wiring.sim not in FAMILIES:
             self._wrong((*place, "sim"), f"no simulator {wiring.sim!r}; there are {', '.join(FAMILIES)}")
-        link = self._link(wiring, place, buses)
-        own = {key: value for key, value in raw.items() if key not in _Wiring.__struct_fields__}
         options_type: type[msgspec.Struct] = importlib.import_module(f"hil.sim.{wiring.sim}").Options
+        wires = set(_Wiring.__struct_fields__)
+        if wiring.tcp is not None and "serial" in options_type.__struct_fields__:
+            # Beside `tcp` it is no second wire: it is what the maker has stamped on the device.
+            wiring, wires = msgspec.structs.replace(wiring, serial=None), wires - {"serial"}
+        link = self._link(wiring, place, top)
+        own = {key: value for key, value in raw.items() if key not in wires}
         return Entry(name, wiring.sim, link, self._convert(own, options_type, place))
 
-    def _link(self, wiring: _Wiring, place: tuple[str, ...], buses: tuple[str, ...]) -> Link:
-        wanted = ("bus",) if wiring.sim.endswith("_can") else ("tcp", "serial")
-        given = [kind for kind in ("bus", "tcp", "serial") if getattr(wiring, kind) is not None]
+    def _link(self, wiring: _Wiring, place: tuple[str, ...], top: _Top) -> Link:
+        wanted = WIRES[wiring.sim.rpartition("_")[2]]
+        given = [kind for kind in KINDS if getattr(wiring, kind) is not None]
         if len(given) != 1 or given[0] not in wanted:
             self._wrong(place, f"{wiring.sim} needs exactly one of: {', '.join(wanted)}")
         value = str(getattr(wiring, given[0]))
-        if given[0] == "bus" and value not in buses:
-            self._wrong((*place, "bus"), f"no bus {value!r}; `buses` lists {', '.join(buses) or 'none'}")
-        if given[0] != "tcp":
-            return Link(given[0], value, wiring.baud)
+        for kind, key, hubs in (("bus", "buses", top.buses), ("lines", "lines", top.lines)):
+            if given[0] == kind and value not in hubs:
+                self._wrong((*place, kind), f"no {kind} {value!r}; `{key}` lists {', '.join(hubs) or 'none'}")
+            if given[0] == kind:
+                return Link(kind, value)
+        if given[0] == "serial":
+            return Link("serial", value, wiring.baud)
         host, _, port = value.rpartition(":")
         if not host or not port.isdigit() or int(port) > 65535:
             self._wrong((*place, "tcp"), f"tcp is HOST:PORT, such as 127.0.0.1:15020, not {value!r}")

@@ -5,4 +5,4 @@ Each module offers `Options` (what a house file may say about one device) and `m
 
 from __future__ import annotations
 
-FAMILIES = ("pylontech_can", "relaynode_can", "sdm630_modbus", "goe_modbus")
+FAMILIES = ("pylontech_can", "relaynode_can", "sdm630_modbus", "goe_modbus", "sunspec_modbus", "panel_gpio")

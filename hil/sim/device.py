@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from hil.can_frame import Frame
+from hil.lines import Level, Request
 
 WRITES_KEPT = 1000
 NEVER_MS = 1 << 62  # later than any clock gets
@@ -88,6 +89,10 @@ class Faults:
             raise ControlError(f"unknown fault {name!r}: this device has {', '.join(self.kinds)}")
         self._active = [entry for entry in self._active if name is not None and entry[0] != name]
 
+    def take_back(self, name: str, params: Mapping[str, Value]) -> None:
+        """Repair exactly this fault; others of its kind stay."""
+        self._active = [entry for entry in self._active if entry != (name, params)]
+
     def all(self, name: str) -> list[dict[str, Value]]:
         """The parameters of every active fault of this kind, in the order of their injection."""
         return [params for active, params in self._active if active == name]
@@ -111,6 +116,7 @@ class Device(ABC):
 
     fault_kinds: ClassVar[tuple[FaultKind, ...]]
     settable: ClassVar[Mapping[str, str]] = {}  # name -> what it means, for {"set": name}
+    plant_ms: ClassVar[int] = 100  # how often it tells the plant, and hears
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -135,8 +141,8 @@ class Device(ABC):
                 self.note(now_ms, "clear", which=which)
                 return {"active": self.faults.active()}
             case {"set": str(name), "value": value}:
-                if name not in self.settable:
-                    raise ControlError(f"cannot set {name!r}: this device has {', '.join(self.settable) or 'nothing'}")
+                if name not in (known := self.settings()):
+                    raise ControlError(f"cannot set {name!r}: this device has {', '.join(known) or 'nothing'}")
                 self.set_physical(name, value, now_ms)
                 self.note(now_ms, "set", name=name, value=value)
                 return {}
@@ -152,7 +158,7 @@ class Device(ABC):
         try:
             self.on_fault(name, complete, now_ms)
         except ControlError:
-            self.faults.clear(name)
+            self.faults.take_back(name, complete)
             raise
         self.note(now_ms, "fault", name=name, **complete)
         return {"active": self.faults.active()}
@@ -165,7 +171,7 @@ class Device(ABC):
                 return {"count": self._write_count, "writes": list(self._writes)}
             case "faults":
                 known = {kind.name: {"meaning": kind.meaning, **kind.defaults} for kind in self.fault_kinds}
-                return {"active": self.faults.active(), "known": known, "settable": dict(self.settable)}
+                return {"active": self.faults.active(), "known": known, "settable": dict(self.settings())}
         raise ControlError(f"cannot get {what!r}: ask for state, writes or faults")
 
     def record_write(self, now_ms: int, **what: object) -> None:
@@ -183,6 +189,10 @@ class Device(ABC):
 
     def on_fault(self, name: str, params: dict[str, Value], now_ms: int) -> None:  # noqa: B027 - most need nothing
         """A fault begins; ControlError refuses parameters that this device cannot have."""
+
+    def settings(self) -> Mapping[str, str]:
+        """What can be set on this device: name -> meaning. `settable`, unless its options name more."""
+        return self.settable
 
     def set_physical(self, name: str, value: object, now_ms: int) -> None:  # noqa: B027
         """Change one of `settable`."""
@@ -213,6 +223,30 @@ class CanDevice(Device):
     @abstractmethod
     def next_ms(self) -> int:
         """When `poll` next matters."""
+
+
+class LineDevice(Device):
+    """A device on the lines of a small computer (hil/lines.py); it says which level each line has."""
+
+    @abstractmethod
+    def on_line(self, request: Request, now_ms: int) -> None:
+        """The owner of a line has done this with it."""
+
+    @abstractmethod
+    def level(self, line: int, now_ms: int) -> Level:
+        """What whoever reads this line finds."""
+
+    @abstractmethod
+    def poll(self, now_ms: int) -> None:
+        """Do what is due."""
+
+    @abstractmethod
+    def next_ms(self) -> int:
+        """When `poll` next matters."""
+
+    def on_owner_gone(self, lines: list[int], now_ms: int) -> None:
+        """The owner of these lines has gone away; they stay as they are."""
+        self.note(now_ms, "owner_gone", lines=lines)
 
 
 def number(value: object, name: str, lowest: float, highest: float) -> float:

@@ -8,27 +8,33 @@ Theory of operation (dbc/relaynode_can.dbc is its specification):
 * The permit relay is in series with all coils. Its one-shot of drop-out time + 500 ms is re-armed only by a valid
   command whose permit pulse differs from the pulse of the valid command before it. The first one after power-up
   therefore arms nothing, and a level holds nothing.
-* A contact takes its travel time; a mirror contact tells where it is: open, closed, or in between.
+* A contact takes its travel time; a mirror contact tells where it is: open, closed, or in between (sim/contactor.py).
 It must never close a contact that no valid command asks for, unless a fault (welded, foreign) says so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 import msgspec
 
 from hil.can_frame import Frame
 from hil.sim.can_table import CAN_FAULTS, broken_frame, broken_signals, check_signal
-from hil.sim.device import NEVER_MS, CanDevice, ControlError, FaultKind, Json, Value, after
+from hil.sim.contactor import (
+    MIRROR_FAULTS,
+    MOVEMENT_FAULTS,
+    NOT_AVAILABLE,
+    SUPPLY_FAULTS,
+    Contactors,
+    Supply,
+)
+from hil.sim.device import NEVER_MS, CanDevice, FaultKind, Json, Value, after
 from hil.sim.relaynode_frames import COMMAND, NODE_ID_STEP, STATUS, checksum, sealed
 
 STATUS_MS = 100
 PERMIT_EXTRA_MS = 500
 COUNTER_WRAP = 15
 REJECTED_MAX = 255
-SUPPLY_MIN_V = 18.0  # of nominally 24 V: below it a coil does not hold
 
 
 class Drop(IntEnum):
@@ -57,20 +63,6 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError("drop_out_ms must be 500 to 25000, in steps of 100, as the switch on the node has")
 
 
-@dataclass(slots=True)
-class Contact:
-    """One contact: where it is (the last end it has reached) and, while it moves, when it arrives."""
-
-    closed: bool = False
-    target: bool = False
-    arrives_ms: int | None = None
-
-    @property
-    def mirror(self) -> int:
-        """0 open, 1 closed, 2 moving."""
-        return 2 if self.arrives_ms is not None else int(self.closed)
-
-
 class RelayNode(CanDevice):
     """The node; see the head of this file."""
 
@@ -78,24 +70,22 @@ class RelayNode(CanDevice):
         *CAN_FAULTS,
         FaultKind("stuck_counter", "the status repeats its alive counter"),
         FaultKind("wrong_crc", "the status carries a wrong checksum"),
-        FaultKind("welded", "this contact stays closed once it is closed", {"contact": 1}),
-        FaultKind("dead_coil", "this coil pulls no longer", {"contact": 1}),
-        FaultKind("foreign", "somebody else closes this contact", {"contact": 1}),
-        FaultKind(
-            "mirror",
-            "this mirror contact says: 0 open, 1 closed, 2 moving, 3 not available",
-            {"contact": 1, "value": 3},
-        ),
-        FaultKind("coil_supply", "the coils' supply sags to so many volts", {"volt": 12.0}),
+        *MOVEMENT_FAULTS,
+        *MIRROR_FAULTS,
+        *SUPPLY_FAULTS,
         FaultKind("deaf", "receives nothing"),
     )
+
+    plant_ms = 20  # what hangs behind a contact is off within milliseconds
 
     def __init__(self, name: str, options: Options, now_ms: int) -> None:
         super().__init__(name)
         self.options = options
         self.command_id = COMMAND.can_id + NODE_ID_STEP * (options.node - 1)
         self.status_id = STATUS.can_id + NODE_ID_STEP * (options.node - 1)
-        self.contacts = [Contact() for _ in range(options.contacts)]
+        self._supply = Supply(self.faults)
+        self._contactors = Contactors(options.contacts, options.close_ms, options.open_ms, self.faults, self._moved)
+        self._shown = self._contactors.mirrors(now_ms)  # by the last status
         self.coils = 0  # as last commanded, 0 after a drop
         self.drop_reason = Drop.NONE
         self.rejected = 0
@@ -142,21 +132,22 @@ class RelayNode(CanDevice):
             self.permit = True
             self._permit_until_ms = now_ms + self.options.drop_out_ms + PERMIT_EXTRA_MS
         self._pulse_seen = raw["PermitPulse"]
-        if self.permit and self.supply_v() >= SUPPLY_MIN_V:
+        if self.permit and self._supply.holds():
             self.drop_reason = Drop.NONE
 
     # -- time --
 
     def next_ms(self) -> int:
-        moving = (contact.arrives_ms for contact in self.contacts if contact.arrives_ms is not None)
-        return min(self._status_ms, self._drop_ms, self._permit_until_ms, *moving)
+        return min(
+            self._status_ms, self._drop_ms, self._permit_until_ms, self._contactors.next_ms(), self._supply.next_ms
+        )
 
     def poll(self, now_ms: int) -> list[Frame]:
         self._expire(now_ms)
         frames = self._move(now_ms)
         if now_ms >= self._status_ms:
             self._status_ms = after(self._status_ms, STATUS_MS, now_ms)
-            frames += self._status()
+            frames += self._status(now_ms)
         return frames
 
     def _expire(self, now_ms: int) -> None:
@@ -168,8 +159,6 @@ class RelayNode(CanDevice):
             if self.drop_reason is Drop.NONE:
                 self._drop(Drop.PERMIT_LOST, now_ms)
             self.permit, self._permit_until_ms = False, NEVER_MS
-        if self.supply_v() < SUPPLY_MIN_V and self.drop_reason is Drop.NONE:
-            self._drop(Drop.COIL_SUPPLY_LOW, now_ms)
 
     def _drop(self, reason: Drop, now_ms: int) -> None:
         self.drop_reason = reason
@@ -179,42 +168,35 @@ class RelayNode(CanDevice):
 
     def supply_v(self) -> float:
         """Volts at the coils."""
-        sag = self.faults.get("coil_supply")
-        return 24.0 if sag is None else float(sag["volt"])
+        return self._supply.volt()
 
     def driven(self) -> int:
         """The coils that the node drives: what was commanded, in series with permit and supply."""
-        return self.coils if self.permit and self.supply_v() >= SUPPLY_MIN_V else 0
+        return self.coils if self.permit and self._supply.holds() else 0
 
-    def _has(self, fault: str, index: int) -> bool:
-        return any(params["contact"] == index + 1 for params in self.faults.all(fault))
-
-    def _pulled(self, index: int) -> bool:
-        pulls = bool(self.driven() >> index & 1) and not self._has("dead_coil", index)
-        stuck = self._has("welded", index) and self.contacts[index].closed
-        return pulls or stuck or self._has("foreign", index)
+    def _moved(self, now_ms: int, contact: int, closed: bool) -> None:
+        self.note(now_ms, "contact", contact=contact, closed=closed)
 
     def _move(self, now_ms: int) -> list[Frame]:
-        """Start and end movements; a status goes out at once when there was one."""
-        before = [contact.mirror for contact in self.contacts]
-        for index, contact in enumerate(self.contacts):
-            if contact.arrives_ms is not None and now_ms >= contact.arrives_ms:
-                contact.closed, contact.arrives_ms = contact.target, None
-                self.note(now_ms, "contact", contact=index + 1, closed=contact.closed)
-            if (pulled := self._pulled(index)) != contact.target:
-                travel = self.options.close_ms if pulled else self.options.open_ms
-                contact.target, contact.arrives_ms = pulled, now_ms + travel
-        return self._status() if before != [contact.mirror for contact in self.contacts] else []
+        """Let coils and contacts do what is due; a status goes out at once when a mirror says something else."""
+        self._supply.step(self._contactors.pulled(self.driven()), now_ms)
+        if not self._supply.holds() and self.drop_reason is Drop.NONE:
+            self._drop(Drop.COIL_SUPPLY_LOW, now_ms)
+        self._contactors.step(self.driven(), now_ms)
+        # The coils that have just changed are a different load.
+        self._supply.step(self._contactors.pulled(self.driven()), now_ms)
+        return self._status(now_ms) if self._shown != self._contactors.mirrors(now_ms) else []
 
     # -- status --
 
-    def _status(self) -> list[Frame]:
+    def _status(self, now_ms: int) -> list[Frame]:
+        self._shown = self._contactors.mirrors(now_ms)
         if self.faults.has("silent"):
             return []
         if not self.faults.has("frozen"):
             self._frozen = None
         raw = broken_signals(
-            STATUS, {**(self._frozen or self._values()), "AliveCounter": self._status_counter}, self.faults
+            STATUS, {**(self._frozen or self._values(now_ms)), "AliveCounter": self._status_counter}, self.faults
         )
         if not self.faults.has("stuck_counter"):
             self._status_counter = (self._status_counter + 1) % COUNTER_WRAP
@@ -223,12 +205,10 @@ class RelayNode(CanDevice):
             frame = Frame(frame.can_id, frame.data[:7] + bytes([frame.data[7] ^ 0x55]))
         return [broken_frame(frame, self.faults)]
 
-    def _values(self) -> dict[str, int]:
-        mirrors = {f"Contact{index + 1}": 3 for index in range(8)}
-        mirrors |= {f"Contact{index + 1}": contact.mirror for index, contact in enumerate(self.contacts)}
-        mirrors |= {f"Contact{params['contact']}": int(params["value"]) for params in self.faults.all("mirror")}
+    def _values(self, now_ms: int) -> dict[str, int]:
+        mirrors = dict.fromkeys(range(1, 9), NOT_AVAILABLE) | dict(enumerate(self._contactors.mirrors(now_ms), 1))
         return {
-            **mirrors,
+            **{f"Contact{number}": mirror for number, mirror in mirrors.items()},
             "CoilEcho": self.driven(),
             "Permit": int(self.permit),
             "DropReason": self.drop_reason,
@@ -238,17 +218,17 @@ class RelayNode(CanDevice):
 
     # -- control --
 
-    def on_fault(self, name: str, params: dict[str, Value], now_ms: int) -> None:  # noqa: ARG002
+    def on_fault(self, name: str, params: dict[str, Value], now_ms: int) -> None:
         check_signal({"RELAY_STATUS": STATUS}, name, params)
-        if "contact" in params and not 1 <= int(params["contact"]) <= self.options.contacts:
-            raise ControlError(f"fault {name}: contact must be 1 to {self.options.contacts}")
+        self._contactors.check(name, params, now_ms)
         if name == "frozen":
-            self._frozen = self._values()
+            self._frozen = self._values(now_ms)
 
-    def state(self, now_ms: int) -> Json:  # noqa: ARG002
+    def state(self, now_ms: int) -> Json:
         return {
-            "closed": [contact.closed for contact in self.contacts],
-            "moving": [contact.arrives_ms is not None for contact in self.contacts],
+            "closed": self._contactors.closed(),
+            "moving": self._contactors.moving(),
+            "mirrors": self._contactors.mirrors(now_ms),
             "coils_commanded": self.coils,
             "coils_driven": self.driven(),
             "permit": self.permit,
@@ -259,7 +239,7 @@ class RelayNode(CanDevice):
         }
 
     def to_plant(self, now_ms: int) -> Json:  # noqa: ARG002
-        return {"kind": "relays", "contacts": [contact.closed for contact in self.contacts]}
+        return {"kind": "relays", "contacts": self._contactors.closed()}
 
 
 def make(name: str, options: Options, now_ms: int) -> RelayNode:

@@ -25,7 +25,6 @@ from hil.sim.wires import Wire, now_ms
 from hil.trace import write_line
 from hil.unix_socket import RigError, claim, remove
 
-PLANT_EXCHANGE_S = 0.1
 PLANT_BYTES_MAX = 8192
 
 
@@ -68,8 +67,9 @@ class ControlPort:
 class PlantLink:
     """A device's exchange with the plant: tell, and hear when an answer comes. Nobody waits for it."""
 
-    def __init__(self, device: Device, run_dir: str) -> None:
-        self._device, self._path = device, os.path.join(run_dir, "plant.sock")
+    def __init__(self, device: Device, run_dir: str, nudge: Callable[[], None] = lambda: None) -> None:
+        """`nudge` is called when the plant has said something: the device may have more to do on its wire."""
+        self._device, self._path, self._nudge = device, os.path.join(run_dir, "plant.sock"), nudge
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._sock.bind("")  # Linux gives it an abstract address for the answers
         self._loop = asyncio.get_running_loop()
@@ -81,12 +81,13 @@ class PlantLink:
         if not told:
             return
         with contextlib.suppress(OSError):  # no plant, or a busy one: the last word stays
-            self._sock.sendto(json.dumps(told).encode(), self._path)
-        self._timer = self._loop.call_later(PLANT_EXCHANGE_S, self._tell)
+            self._sock.sendto(json.dumps({**told, "name": self._device.name}).encode(), self._path)
+        self._timer = self._loop.call_later(self._device.plant_ms / 1000, self._tell)
 
     def _hear(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._device.from_plant(json.loads(self._sock.recv(PLANT_BYTES_MAX)), now_ms())
+            self._nudge()
 
     def close(self) -> None:
         """Stop telling."""
@@ -141,7 +142,7 @@ async def run(
         stack.callback(wire.close)
         await wire.open()
         if not isinstance(device, Plant):
-            stack.callback(PlantLink(device, run_dir).close)
+            stack.callback(PlantLink(device, run_dir, wire.nudge).close)
         ready()
         if why := await ended:
             raise RigError(why)

@@ -1,4 +1,4 @@
-"""The wires of simulated devices: a CAN hub, Modbus TCP, a serial line or a pseudo-terminal in its place.
+"""The wires of simulated devices: a CAN hub, Modbus TCP, a serial line (or a pseudo-terminal), a computer's pins.
 
 Rules: a wire hands bytes to a core together with the monotonic time, and sends what the core gives back. A wire that
 fails later tells it once, through `failed`; one that cannot begin raises RigError.
@@ -19,7 +19,8 @@ from collections.abc import Callable
 
 from hil.can_frame import FRAME_BYTES, Frame, connect, pack_frame, unpack_frame
 from hil.house import Link
-from hil.sim.device import CanDevice, Device
+from hil.lines import LineHub
+from hil.sim.device import CanDevice, Device, LineDevice
 from hil.sim.modbus import ModbusDevice
 from hil.sim.modbus_wire import Reply, RtuSession, TcpSession
 from hil.unix_socket import RigError, remove
@@ -104,6 +105,44 @@ class CanWire(Wire):
         if self._sock is not None:
             asyncio.get_running_loop().remove_reader(self._sock)
             self._sock.close()
+
+
+class PinWire(Wire):
+    """A panel on the lines of a small computer; the hub that stands in for that computer lives here."""
+
+    def __init__(self, device: LineDevice, path: str) -> None:
+        self._device, self._path = device, path
+        self._timer: asyncio.TimerHandle | None = None
+        self._hub: LineHub | None = None
+
+    async def open(self) -> None:
+        self._hub = LineHub(self._path, self._device, now_ms)
+        asyncio.get_running_loop().add_reader(self._hub.fileno(), self._receive)
+        self.nudge()
+
+    def nudge(self) -> None:
+        assert self._hub is not None
+        self._device.poll(now_ms())
+        self._hub.publish()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        # Half a millisecond late, so that the clock in whole milliseconds has certainly arrived.
+        self._timer = asyncio.get_running_loop().call_at(self._device.next_ms() / 1000 + 0.0005, self.nudge)
+
+    def _receive(self) -> None:
+        assert self._hub is not None
+        self._hub.poll()
+        self._schedule()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._hub is not None:
+            asyncio.get_running_loop().remove_reader(self._hub.fileno())
+            self._hub.close()
 
 
 class TcpWire(Wire):
@@ -205,6 +244,8 @@ def make_wire(device: Device, link: Link, run_dir: str, failed: asyncio.Future[s
     match device:
         case CanDevice():
             return CanWire(device, os.path.join(run_dir, f"{link.place}.sock"), failed)
+        case LineDevice():
+            return PinWire(device, os.path.join(run_dir, f"{link.place}.sock"))
         case ModbusDevice() if link.kind == "tcp":
             return TcpWire(device, link.place, link.number)
         case ModbusDevice():

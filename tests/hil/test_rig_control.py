@@ -15,12 +15,17 @@ SAMPLES: Mapping[str, Mapping[str, str]] = {
     "relaynode_can": {"signal": "CoilEcho"},
     "sdm630_modbus": {"register": "power"},
     "goe_modbus": {"register": "ampere"},
+    "sunspec_modbus": {"register": "power"},
+    "panel_gpio": {"input": "car_button", "output": "lamp"},
+}
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "panel_gpio": {"inputs": "car_button=13 button", "outputs": "lamp=22 lamp, k1=23 coil"},
 }
 
 
 def device_of(family: str) -> Device:
     module = importlib.import_module(f"hil.sim.{family}")
-    device: Device = module.make("thing", module.Options(), 0)
+    device: Device = module.make("thing", module.Options(**OPTIONS.get(family, {})), 0)
     return device
 
 
@@ -39,8 +44,8 @@ def test_every_fault_can_be_injected_listed_and_repaired(family: str) -> None:
 @pytest.mark.parametrize(
     ("request_", "told"),
     [
-        ({"fault": "nonsense"}, "unknown fault 'nonsense': this device has silent"),
-        ({"fault": "silent", "volume": 3}, "no parameter volume"),
+        ({"fault": "nonsense"}, "unknown fault 'nonsense': this device has s"),
+        ({"fault": "", "volume": 3}, "no parameter volume"),
         ({"clear": "nonsense"}, "unknown fault"),
         ({"get": "rich"}, "state, writes or faults"),
         ({"set": "nonsense", "value": 1}, "cannot set 'nonsense'"),
@@ -49,7 +54,10 @@ def test_every_fault_can_be_injected_listed_and_repaired(family: str) -> None:
     ],
 )
 def test_a_mistake_is_told_with_its_remedy(family: str, request_: dict[str, object], told: str) -> None:
-    reply = device_of(family).control(request_, 9)
+    device = device_of(family)
+    if "fault" in request_ and not request_["fault"]:
+        request_ = {**request_, "fault": device.fault_kinds[0].name}
+    reply = device.control(request_, 9)
     assert (reply["ok"], reply["t"]) == (False, 9)
     assert told in str(reply["error"])
 
@@ -63,6 +71,13 @@ def test_a_mistake_is_told_with_its_remedy(family: str, request_: dict[str, obje
         ("sdm630_modbus", {"fault": "nan", "register": "nonsense"}, "no register 'nonsense'"),
         ("goe_modbus", {"fault": "enum"}, "no register ''"),
         ("goe_modbus", {"set": "car", "value": "rusty"}, "none, plugged or full"),
+        ("panel_gpio", {"fault": "stuck", "input": "lamp"}, "no input 'lamp'; there are car_button"),
+        ("panel_gpio", {"fault": "stuck_output"}, "no output ''; there are lamp, k1"),
+        ("panel_gpio", {"fault": "stuck_output", "output": "lamp", "level": 2}, "a level is 0 or 1"),
+        ("panel_gpio", {"fault": "chatter", "input": "car_button", "ms": 0}, "ms must be 1 or more"),
+        ("panel_gpio", {"fault": "welded", "contact": 2}, "contact must be 1 to 1"),
+        ("panel_gpio", {"set": "car_button", "value": 0.5}, "must be 0 or 1"),
+        ("panel_gpio", {"set": "lamp", "value": 1}, "cannot set 'lamp': this device has car_button"),
         ("pylontech_can", {"set": "alarm", "value": "boredom"}, "no alarm 'boredom'"),
         ("pylontech_can", {"set": "soc", "value": "much"}, "soc must be float"),
     ],

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +24,12 @@ from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 
 from hil.cli import main
 from hil.house import HOUSES, built_in, find, load
+from hil.line_hub import HubFactory, LinesGone
 from hil.sim.relaynode_frames import command_frame
 from hil.unix_socket import RigError, ask
 
 PATIENCE_S = 30.0
+HOUSE_STEMS = sorted(path.stem for path in HOUSES.glob("*.yaml"))
 
 
 @dataclass(frozen=True)
@@ -202,15 +205,59 @@ def test_the_first_use_case_is_as_agreed_and_its_ports_can_be_moved() -> None:
     assert [entry.link.number for entry in load(HOUSES / "uc001.yaml").entries[2:]] == [15020, 15021]
 
 
+PANEL = """\
+buses: [can0]
+lines: [gpio0]
+devices:
+  relays: {sim: relaynode_can, bus: can0}
+  panel:
+    sim: panel_gpio
+    lines: gpio0
+    inputs: "estop=5 stop nc, aux_1=19 contact nc follows relays.1"
+    outputs: "lamp=22 lamp active_low"
+"""
+
+
+def test_a_house_with_a_panel_is_usable_over_its_lines(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    house = run_dir / "panel.yaml"
+    house.write_text(PANEL)
+    running = start(str(house), run_dir)
+    factory = HubFactory(run_dir / "gpio0.sock")
+    try:
+        estop, aux, lamp = (factory.pin(number) for number in (5, 19, 22))
+        estop.input_with_pull("up")
+        aux.input_with_pull("up")
+        lamp.output_with_state(1)
+        assert (estop.state, aux.state) == (False, False)
+        assert main(["set", "panel", "estop", "1", "--dir", str(run_dir)]) == 0
+        assert estop.state is True, "the level was pushed before the command was answered"
+        ask(str(run_dir), "relays", {"fault": "foreign", "contact": 1})
+        deadline = time.monotonic() + PATIENCE_S
+        while not aux.state and time.monotonic() < deadline:
+            select.select([factory._sock], [], [], PATIENCE_S)  # until a level has been pushed
+        assert aux.state is True, "by way of the plant"
+        writes = ask(str(run_dir), "panel", {"get": "writes"})["writes"]
+        assert [(write["line"], write["do"], write["after"]) for write in writes][-1] == (22, "output", 1)  # type: ignore[attr-defined]
+    finally:
+        running.process.terminate()
+        log = running.process.communicate(timeout=PATIENCE_S)[0]
+    assert log == "ready\n"
+    with pytest.raises(LinesGone):
+        _ = estop.state
+    factory.close()
+
+
 GOOD = """\
 title: A house
 buses: [can0]
+lines: [gpio0]
 devices:
   relays:
     sim: relaynode_can
     bus: can0
     contacts: 4
   meter: {sim: sdm630_modbus, tcp: "127.0.0.1:15020"}
+  panel: {sim: panel_gpio, lines: gpio0, inputs: "estop=5 stop nc"}
 plant: {pv_w: 100}
 """
 
@@ -218,23 +265,34 @@ plant: {pv_w: 100}
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("contacts: 4", "contacts: four", ":7: devices.relays.contacts: Expected `int`"),
-        ("contacts: 4", "kontacts: 4", ":7: devices.relays.kontacts: Object contains unknown field"),
-        ("contacts: 4", "contacts: 9", ":4: devices.relays: node must be 1 to 15"),
+        ("contacts: 4", "contacts: four", ":8: devices.relays.contacts: Expected `int`"),
+        ("contacts: 4", "kontacts: 4", ":8: devices.relays.kontacts: Object contains unknown field"),
+        ("contacts: 4", "contacts: 9", ":5: devices.relays: node must be 1 to 15"),
         (
             "sim: relaynode_can",
             "sim: toaster",
-            ":5: devices.relays.sim: no simulator 'toaster'; there are pylontech_can",
+            ":6: devices.relays.sim: no simulator 'toaster'; there are pylontech_can",
         ),
-        ("bus: can0", "bus: can1", ":6: devices.relays.bus: no bus 'can1'; `buses` lists can0"),
-        ("bus: can0", "serial: pty", ":4: devices.relays: relaynode_can needs exactly one of: bus"),
-        ('"127.0.0.1:15020"', "15020", ":8: devices.meter"),
-        ('"127.0.0.1:15020"', '"nowhere"', ":8: devices.meter.tcp: tcp is HOST:PORT"),
-        ("relays:", "Relays:", ":4: devices.Relays: a name is"),
-        ("relays:", "plant:", ":4: devices.plant: 'plant' is taken"),
-        ("pv_w: 100", "pv_w: much", ":9: plant.pv_w: Expected `float`"),
+        ("bus: can0", "bus: can1", ":7: devices.relays.bus: no bus 'can1'; `buses` lists can0"),
+        ("bus: can0", "serial: pty", ":5: devices.relays: relaynode_can needs exactly one of: bus"),
+        ('"127.0.0.1:15020"', "15020", ":9: devices.meter"),
+        ('"127.0.0.1:15020"', '"nowhere"', ":9: devices.meter.tcp: tcp is HOST:PORT"),
+        ("relays:", "Relays:", ":5: devices.Relays: a name is"),
+        ("relays:", "plant:", ":5: devices.plant: 'plant' is taken"),
+        ("pv_w: 100", "pv_w: much", ":11: plant.pv_w: Expected `float`"),
         ("buses: [can0]", "busses: [can0]", ":2: busses: Object contains unknown field"),
         ("title: A house", "title: [", "cannot be read"),
+        ("lines: gpio0", "lines: gpio1", ":10: devices.panel.lines: no lines 'gpio1'; `lines` lists gpio0"),
+        ("lines: gpio0, inputs", "bus: can0, inputs", ":10: devices.panel: panel_gpio needs exactly one of: lines"),
+        ("lines: [gpio0]", "lines: [gpio0, gpio1]", ":3: lines: gpio1 needs exactly one panel, and has none"),
+        ("lines: [gpio0]", "lines: [can0]", ":2: buses: 'can0' is taken"),
+        ("  panel:", "  gpio0:", ":10: devices.gpio0: 'gpio0' is taken"),
+        (
+            "plant:",
+            "  twin: {sim: panel_gpio, lines: gpio0}\nplant:",
+            ":3: lines: gpio0 needs exactly one panel, and has panel, twin",
+        ),
+        ("5 stop nc", "5 stop", ":10: devices.panel: 'estop=5 stop': a stop must be nc"),
     ],
 )
 def test_an_error_in_a_house_names_its_line(run_dir: Path, old: str, new: str, told: str) -> None:
@@ -248,15 +306,22 @@ def test_an_error_in_a_house_names_its_line(run_dir: Path, old: str, new: str, t
 
 def test_the_good_house_is_good(run_dir: Path) -> None:
     (run_dir / "house.yaml").write_text(GOOD)
-    assert len(load(run_dir / "house.yaml").entries) == 2
+    assert len(load(run_dir / "house.yaml").entries) == 3
+
+
+def test_a_serial_number_beside_tcp_is_no_wire(run_dir: Path) -> None:
+    inverter = "  inverter: {sim: sunspec_modbus, tcp: 127.0.0.1:15041, serial: INV1}"
+    (run_dir / "house.yaml").write_text(f"devices:\n{inverter}\n")
+    (entry,) = load(run_dir / "house.yaml").entries
+    assert (entry.link.kind, entry.options.serial) == ("tcp", "INV1")  # type: ignore[attr-defined]
 
 
 def test_an_unknown_house_tells_the_known_ones() -> None:
-    with pytest.raises(RigError, match="small, uc001"):
+    with pytest.raises(RigError, match=", ".join(HOUSE_STEMS)):
         find("palace")
 
 
 def test_list_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    assert all(word in out for word in ("pylontech_can", "welded contact=1", "houses: small, uc001"))
+    assert all(word in out for word in ("pylontech_can", "welded contact=1", f"houses: {', '.join(HOUSE_STEMS)}"))

@@ -83,3 +83,13 @@ def test_a_load_that_is_set_has_no_swing() -> None:
     plant.control({"set": "load_l2_w", "value": 3000}, 0)
     assert plant.load == [700, 3000, 700]
     assert plant.control({"set": "load_w", "value": -1}, 0)["ok"] is False
+
+
+def test_devices_are_kept_apart_by_their_names_and_the_panel_hears_the_contacts() -> None:
+    plant = Plant(STEADY, 1, 0)
+    for name, watt in (("east", 900.0), ("west", 300.0), ("east", 600.0)):
+        plant.exchange({"kind": "inverter", "name": name, "power_w": [watt, 0.0, 0.0]}, 0)
+    assert plant.pv == pytest.approx([900, 0, 0])  # both, each with its last word
+    assert plant.exchange({"kind": "panel", "name": "panel"}, 0) == {"contacts": {}}
+    plant.exchange({"kind": "relays", "name": "relays", "contacts": [True, False]}, 0)
+    assert plant.exchange({"kind": "panel", "name": "panel"}, 0) == {"contacts": {"relays": [True, False]}}

@@ -50,6 +50,29 @@ def test_a_device_sees_the_plant_and_keeps_its_last_word_when_that_is_gone(run_d
     asyncio.run(scenario())
 
 
+def test_every_device_tells_its_name_and_its_wire_hears_of_an_answer(run_dir: Path) -> None:
+    class ListeningPlant(Plant):
+        told: Json
+
+        def exchange(self, told: Json, now_ms: int) -> Json:
+            self.told = told
+            return super().exchange(told, now_ms)
+
+    async def scenario() -> None:
+        plant = ListeningPlant(PlantOptions(), 1, now_ms())
+        wire = PlantWire(plant, str(run_dir))
+        await wire.open()
+        nudged = asyncio.Event()
+        meter = EastronMeter("pvmeter", Options())
+        link = PlantLink(meter, str(run_dir), nudged.set)
+        await asyncio.wait_for(nudged.wait(), PATIENCE_S)
+        assert plant.told == {**meter.to_plant(0), "name": "pvmeter"}
+        link.close()
+        wire.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_battery_on_the_hub_is_heard_and_fails_when_the_hub_goes_away(run_dir: Path) -> None:
     async def scenario() -> None:
         path = str(run_dir / "can0.sock")
