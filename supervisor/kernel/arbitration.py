@@ -1,6 +1,7 @@
 """Arbitration: for every actuator a span starts at its rating, and each voice in a fixed order may only narrow it.
 
-The order: trips, then what the device itself allows, then circuits, then the house mode. What is left is the
+The order: trips, then what the device itself allows, then circuits, then changeovers on their way (and what their
+places allow), then the house mode. What is left is the
 envelope, and it is published. Inside it the lease speaks, and where there is none, the program.
 The order decides only who is named: a span is the same whichever voice came first.
 
@@ -12,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from supervisor.kernel.plan import Circuit, Feed, Phase, Plan, Source
+from supervisor.kernel.plan import Circuit, Feed, Phase, Plan
 from supervisor.kernel.question import UNKNOWN, Image
-from supervisor.kernel.signal import Quality
+from supervisor.kernel.signal import Quality, Source
 from supervisor.kernel.span import Span
-from supervisor.kernel.state import Proven, TargetState
+from supervisor.kernel.state import Proven, Switch, TargetState
 from supervisor.kernel.trip import Trip, narrowings
 
 Outputs = list[int | None]
@@ -33,6 +34,7 @@ def envelopes(
     trips: tuple[Trip, ...],
     before: tuple[TargetState, ...],
     proven: Proven,
+    switches: tuple[Switch, ...],
     mode: int,
     now_ms: int,
 ) -> tuple[list[Span], Proven]:
@@ -49,6 +51,10 @@ def envelopes(
             room = headroom(circuit, feed, image, before, last, now_ms)
             spans[feed.target] = spans[feed.target].narrow(None, max(room.most, 0), circuit.id)
             rooms.append(room.most if room.proven else last)
+    for changeover, switch in zip(plan.changeovers, switches, strict=True):
+        rests = plan.changeover.states[switch.machine.state] == "resting"
+        for action in changeover.places[switch.at].allows if rests else changeover.drains:
+            spans[action.target] = spans[action.target].narrow(action.lo, action.hi, changeover.id)
     for rule in plan.mode_rules:
         if mode in rule.modes:
             spans[rule.target] = spans[rule.target].narrow(rule.lo, rule.hi, rule.id)
@@ -83,9 +89,22 @@ def _narrow_by_trips(plan: Plan, spans: list[Span], trips: tuple[Trip, ...], bef
     for rule, trip in zip(plan.rules, trips, strict=True):
         for action in narrowings(rule, trip):
             target = plan.targets[action.target]
-            if trip.cause is UNKNOWN and target.contactor and before[action.target].output == 1:
+            if trip.cause is UNKNOWN and target.contactor and before[action.target].output != 0:
                 continue  # not knowing inhibits closing; it never opens what carries current
+            if trip.cause is UNKNOWN and target.changeover is not None:
+                continue  # nor does it transfer anything; see frozen
             spans[action.target] = spans[action.target].narrow(action.lo, action.hi, rule.id)
+
+
+def frozen(plan: Plan, trips: tuple[Trip, ...]) -> frozenset[int]:
+    """The changeovers' targets that an unanswered row keeps where they are."""
+    return frozenset(
+        action.target
+        for rule, trip in zip(plan.rules, trips, strict=True)
+        if trip.cause is UNKNOWN
+        for action in narrowings(rule, trip)
+        if plan.targets[action.target].changeover is not None
+    )
 
 
 def shared(
@@ -134,7 +153,14 @@ def _phase_room(
         for other in circuit.feeds
         if other.target != feed.target
     )
-    return circuit.fuse - circuit.margin - flow + own - promised
+    room = circuit.fuse - circuit.margin - flow + own - promised
+    if circuit.asymmetry is None or feed.own[position] is None:
+        return room
+    others = [measured(phase, image, now_ms) for at, phase in enumerate(circuit.phases) if at != position]
+    known = [other for other in others if other is not None]
+    if len(known) < len(others):
+        return None
+    return min(room, circuit.asymmetry - (flow - min(known, default=flow)) + own - promised)
 
 
 def measured(phase: Phase, image: Image, now_ms: int) -> int | None:

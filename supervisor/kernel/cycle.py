@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from supervisor.kernel import arbitration, facts, machine, requests, trip
+from supervisor.kernel import arbitration, facts, hands, machine, requests, trip
+from supervisor.kernel.around import Around
 from supervisor.kernel.event import Event
 from supervisor.kernel.lease import Decision, Request
 from supervisor.kernel.outputs import Outputs
@@ -33,6 +34,7 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
 
 def step(plan: Plan, state: State, image: Image, inbox: tuple[Request, ...], now_ms: int) -> Result:
     """One cycle at ``now_ms`` (monotonic ms, never before the state's own)."""
+    local = hands.look(plan, state, image, now_ms)
     orchestrators = tuple(
         msgspec.structs.replace(
             o,
@@ -44,15 +46,37 @@ def step(plan: Plan, state: State, image: Image, inbox: tuple[Request, ...], now
         machine.advance(device.table, at, facts.of_device(device, image, now_ms), now_ms)[0]
         for device, at in zip(plan.devices, state.devices, strict=True)
     )
-    word = facts.of_house(plan, state.house, image, state.trips, orchestrators, state.targets, now_ms)
+    word = facts.of_house(
+        plan, state.house, image, state.trips, orchestrators, state.targets, local.state.maintenance, now_ms
+    )
     house, _ = machine.advance(plan.house, state.house, word, now_ms)
     trips = tuple(
-        trip.advance(rule, at, rule.question.ask(image, now_ms), False, now_ms)
+        trip.advance(rule, at, rule.question.ask(image, now_ms), local.reset, now_ms)
         for rule, at in zip(plan.rules, state.trips, strict=True)
     )
-    spans, proven = arbitration.envelopes(plan, image, trips, state.targets, state.proven, house.state, now_ms)
-    judged = requests.work(plan, state.targets, orchestrators, spans, inbox, house.state, now_ms)
-    targets, outputs = drive(plan, judged.targets, spans, proven, image, house.state, now_ms)
-    after = State(now_ms, state.cycle + 1, house, devices, trips, targets, judged.orchestrators, proven)
-    events = (*changes(plan, state, after, now_ms), *judged.events)
-    return Result(after, outputs, events, judged.decisions, next_wake(plan, state, after, image, now_ms))
+    spans, proven = arbitration.envelopes(
+        plan, image, trips, state.targets, state.proven, state.switches, house.state, now_ms
+    )
+    desk = requests.Desk(plan, state, orchestrators, spans, image, house.state, now_ms)
+    desk.expire(requests.shut(plan, trips, state, local.state.maintenance))
+    for request in local.requests:
+        desk.answer(request, local=True)
+    decisions = tuple(desk.answer(request) for request in inbox)
+    around = Around(
+        image, now_ms, house.state, spans, proven, arbitration.frozen(plan, trips), local.reset, local.state.maintenance
+    )
+    driven = drive(plan, tuple(desk.targets), state.switches, around)
+    after = State(
+        now_ms=now_ms,
+        cycle=state.cycle + 1,
+        house=house,
+        devices=devices,
+        trips=trips,
+        targets=driven.targets,
+        orchestrators=tuple(desk.orchestrators),
+        proven=proven,
+        switches=driven.switches,
+        local=local.state,
+    )
+    events = (*local.events, *changes(plan, state, after, now_ms), *desk.events)
+    return Result(after, driven.outputs, events, decisions, next_wake(plan, state, after, image, now_ms))

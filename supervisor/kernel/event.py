@@ -18,6 +18,8 @@ class EventKind(StrEnum):
     LEASE_ENDED = "lease_ended"
     OUTPUT = "output"  # a target's output changed
     READBACK = "readback"  # a device shows something else than it was told
+    CHANGEOVER = "changeover"  # a changeover moved, or does not and says why
+    LOCAL = "local"  # somebody in the house pressed, turned or reset something
     IDENTITY = "identity"  # an orchestrator came, was late or was lost
 
 

@@ -6,10 +6,15 @@ is not GOOD says nothing then.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from supervisor.kernel import interlock, wear
+from supervisor.kernel.around import Around
 from supervisor.kernel.machine import Machine, word
-from supervisor.kernel.plan import MODES, Contactor, Device, Identity, Plan
-from supervisor.kernel.question import YES, Image
-from supervisor.kernel.state import Orchestrator, TargetState
+from supervisor.kernel.plan import MODES, Device, Identity, Plan
+from supervisor.kernel.question import YES, Image, Question
+from supervisor.kernel.state import Orchestrator, TargetState, Wear
+from supervisor.kernel.switchgear import Contactor
 from supervisor.kernel.trip import Severity, Trip, severity
 
 
@@ -29,18 +34,21 @@ def of_house(
     trips: tuple[Trip, ...],
     orchestrators: tuple[Orchestrator, ...],
     targets: tuple[TargetState, ...],
+    maintenance: bool,
     now_ms: int,
 ) -> int:
     """The word for the house machine; trips and machines are those of the cycle before."""
     worst = max((severity(rule, trip) for rule, trip in zip(plan.rules, trips, strict=True)), default=Severity.NONE)
     welded = plan.contactor.state("welded")
+    ailing = {plan.contactor.state(name) for name in ("doubted", "unverified", "failed_open")}
     lost = plan.orchestrator.state("lost")
     return word(
         plan.house,
         {
+            "maintenance_on": maintenance,
             "observing": plan.observe,
             "fault_present": worst is Severity.FAULT or any(t.machine and t.machine.state == welded for t in targets),
-            "trouble": worst is Severity.DEGRADED,
+            "trouble": worst is Severity.DEGRADED or any(t.machine and t.machine.state in ailing for t in targets),
             "orphaned": any(
                 i.expected and o.machine.state == lost for i, o in zip(plan.identities, orchestrators, strict=True)
             ),
@@ -50,21 +58,96 @@ def of_house(
     )
 
 
-def of_contactor(plan: Plan, contactor: Contactor, machine: Machine, wanted: bool, image: Image, now_ms: int) -> int:
-    """The word for one contactor's machine."""
-    timeout = contactor.timeouts[machine.state]
-    return word(
-        plan.contactor,
-        {
-            "wanted": wanted,
-            "shown_open": contactor.shown_open.ask(image, now_ms, True) is YES,
-            "shown_closed": contactor.shown_closed.ask(image, now_ms, True) is YES,
-            "may_open": contactor.zero_flow is None or contactor.zero_flow.ask(image, now_ms, True) is YES,
-            "gone": contactor.gone.ask(image, now_ms) is YES,
-            "cut_off": contactor.seen.ask(image, now_ms) is not YES,
-            "late": timeout is not None and now_ms - machine.since_ms >= timeout,
-        },
-    )
+class OfContactor:
+    """One contactor in one cycle: a method for each fact of its machine, which says what they mean.
+
+    ``wanted``: it shall be closed. ``free``: where not, that is for protection, and no good manners delay it.
+    ``calm``: nothing flows through it, proven. ``states``: all targets, those before it as this cycle has left them.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        position: int,
+        contactor: Contactor,
+        states: Sequence[TargetState],
+        wanted: bool,
+        free: bool,
+        calm: bool,
+        around: Around,
+    ) -> None:
+        self._plan, self._position, self._contactor, self._states = plan, position, contactor, states
+        self._wanted, self._free, self._calm, self._around = wanted, free, calm, around
+        self._now_ms = around.now_ms
+        state = states[position]
+        self._machine = state.machine or Machine(plan.contactor.initial, around.now_ms)
+        self._worn = state.wear or Wear()
+        self._changed_ms = state.changed_ms
+
+    def _proves(self, question: Question) -> bool:
+        return question.ask(self._around.image, self._now_ms, True) is YES
+
+    def _passed(self, since_ms: int | None, ms: int) -> bool:
+        return since_ms is not None and self._now_ms - since_ms >= ms
+
+    def wanted(self) -> bool:
+        return self._wanted
+
+    def admitted(self) -> bool:
+        return (
+            self._wanted
+            and self._passed(self._changed_ms, self._contactor.min_off_ms)
+            and not wear.budget_ms(self._contactor, self._worn, self._now_ms)
+            and not interlock.bars(self._plan, self._position, self._states, self._around.image, self._now_ms)
+        )
+
+    def shown_open(self) -> bool:
+        return self._proves(self._contactor.shown_open)
+
+    def shown_closed(self) -> bool:
+        return self._proves(self._contactor.shown_closed)
+
+    def may_open(self) -> bool:
+        breaks_ms = self._contactor.breaks_ms
+        return self._calm or (breaks_ms is not None and self._passed(self._worn.unwanted_ms, breaks_ms))
+
+    def held(self) -> bool:
+        return not self._free and not self._passed(self._changed_ms, self._contactor.min_on_ms)
+
+    def alone(self) -> bool:
+        return interlock.alone(self._plan, self._position, self._states)
+
+    def precharge(self) -> bool:
+        return self._contactor.precharge is not None
+
+    def charged(self) -> bool:
+        return self._contactor.precharge is not None and self._proves(self._contactor.precharge.until)
+
+    def doubtful(self) -> bool:
+        return self._passed(self._worn.unproven_ms, self._contactor.doubt_ms)
+
+    def gone(self) -> bool:
+        return self._contactor.gone.ask(self._around.image, self._now_ms) is YES
+
+    def cut_off(self) -> bool:
+        return self._contactor.seen.ask(self._around.image, self._now_ms) is not YES
+
+    def travelled(self) -> bool:
+        return self._passed(self._changed_ms, self._contactor.timeouts[self._plan.contactor.state("closing")] or 0)
+
+    def spent(self) -> bool:
+        return wear.spent(self._worn)
+
+    def locked(self) -> bool:
+        return self._around.maintenance and self._position in self._plan.local.locks
+
+    def reset(self) -> bool:
+        return self._around.reset
+
+    def late(self) -> bool:
+        failed = self._plan.contactor.states[self._machine.state] == "failed_open"
+        timeout = wear.rest_ms(self._worn) if failed else self._contactor.timeouts[self._machine.state]
+        return timeout is not None and self._passed(self._machine.since_ms, timeout)
 
 
 def of_orchestrator(plan: Plan, identity: Identity, orchestrator: Orchestrator, now_ms: int) -> int:

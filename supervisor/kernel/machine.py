@@ -54,6 +54,19 @@ class Machine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     since_ms: int
 
 
+def asked(table: Table, state: int, of: object) -> int:
+    """The word of the facts that the rows of ``state`` ask for; ``of`` has a method of each fact's name."""
+    rows = table.rows[state]
+    mask = 0
+    for row in rows:
+        mask |= row.need | row.veto
+    bits = 0
+    for position, fact in enumerate(table.facts):
+        if mask >> position & 1 and getattr(of, fact)():
+            bits |= 1 << position
+    return bits
+
+
 def advance(table: Table, machine: Machine, facts: int, now_ms: int) -> tuple[Machine, int | None]:
     """The machine after this cycle, and the event that moved it (None when it stayed)."""
     for row in table.rows[machine.state]:

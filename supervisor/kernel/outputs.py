@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
-from supervisor.kernel.plan import Plan, Target
+from supervisor.kernel.plan import MODES, Plan, Target
 from supervisor.kernel.span import Span, clip, tighter
 from supervisor.kernel.state import TargetState
 
@@ -36,6 +36,8 @@ def wish(plan: Plan, position: int, state: TargetState, mode: int) -> tuple[int,
     for program in plan.programs:
         if program.target == position and mode in program.modes:
             return program.value, program.id
+    if target.changeover is not None and MODES[mode] == "starting" and state.output is not None:
+        return state.output, "as found"  # nobody transfers a house before it has been seen whole
     return target.safe, "default"
 
 

@@ -12,18 +12,12 @@ import msgspec
 from supervisor.kernel.lease import Kind
 from supervisor.kernel.machine import Table
 from supervisor.kernel.question import Question
-from supervisor.kernel.signal import Signal, Unit
+from supervisor.kernel.signal import Signal, Source, Unit
 from supervisor.kernel.span import Bands
+from supervisor.kernel.switchgear import Changeover, Contactor, Group, Local, Need
 from supervisor.kernel.trip import Rule
 
 MODES = ("starting", "observe", "normal", "degraded", "orchestrator_lost", "fault", "maintenance")
-
-
-class Source(msgspec.Struct, frozen=True, gc=False):
-    """A signal to be read with its maximum age."""
-
-    signal: int
-    max_age_ms: int
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -36,25 +30,10 @@ class Device(msgspec.Struct, frozen=True):
     optional: bool = False
 
 
-class Contactor(msgspec.Struct, frozen=True):
-    """What a coil's target needs besides: proofs of the main contact, and the times of its machine.
-
-    ``gone``: has it been out of sight for as long as it takes to drop its coils by itself?
-    ``zero_flow``: proves that nothing flows through it; None where it is declared to be rated for breaking its load.
-    ``timeouts``: per state of the contactor table, None where the state does not wait.
-    """
-
-    shown_open: Question
-    shown_closed: Question
-    seen: Question
-    gone: Question
-    zero_flow: Question | None
-    timeouts: tuple[int | None, ...]
-
-
 class Target(msgspec.Struct, frozen=True):
     """An actuator. ``bands``: what it cannot do; ``step``: its smallest difference; ``ramp``: units per second when
-    relaxing, None for at once; ``hold_ms``: how long a relaxation waits after a rule has tightened."""
+    relaxing, None for at once; ``hold_ms``: how long a relaxation waits after a rule has tightened. ``changeover``: it
+    is the position of that changeover, and no wire carries it."""
 
     id: str
     unit: Unit
@@ -69,6 +48,7 @@ class Target(msgspec.Struct, frozen=True):
     readback_ms: int
     contactor: Contactor | None
     observe: bool = False
+    changeover: int | None = None
 
 
 class Cap(msgspec.Struct, frozen=True):
@@ -97,7 +77,8 @@ class Feed(msgspec.Struct, frozen=True):
 
 class Circuit(msgspec.Struct, frozen=True):
     """A fuse and what hangs on it. ``margin`` covers the skew between meters; ``blind``: what each feed may still take
-    while the circuit's meter says nothing. Currents in mA."""
+    while the circuit's meter says nothing. ``asymmetry``: how much more one phase may import than another, None for
+    no such limit. Currents in mA."""
 
     id: str
     why: str
@@ -106,6 +87,7 @@ class Circuit(msgspec.Struct, frozen=True):
     blind: int
     phases: tuple[Phase, ...]
     feeds: tuple[Feed, ...]
+    asymmetry: int | None = None
 
 
 class ModeRule(msgspec.Struct, frozen=True):
@@ -175,6 +157,11 @@ class Plan(msgspec.Struct, frozen=True):
     house: Table
     contactor: Table
     orchestrator: Table
+    changeover: Table
     coils: tuple[int | None, ...]  # per contactor state: what the coil is told, None for "say nothing yet"
     ages: tuple[Source, ...]  # every age that any question or source asks about
     watched: tuple[tuple[Question, ...], ...]  # per signal: questions whose change of answer makes a cycle come early
+    groups: tuple[Group, ...] = ()
+    needs: tuple[Need, ...] = ()
+    changeovers: tuple[Changeover, ...] = ()
+    local: Local = Local()

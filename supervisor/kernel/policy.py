@@ -33,18 +33,29 @@ class Refusal(Exception):
 
 
 def judge(
-    plan: Plan, request: Request, span: Span, state: TargetState, position: int, holder: int, mode: int, now_ms: int
+    plan: Plan,
+    request: Request,
+    span: Span,
+    state: TargetState,
+    position: int,
+    holder: int,
+    mode: int,
+    now_ms: int,
+    unfit: str | None = None,
 ) -> Decision:
-    """The decision on a SET or RENEW for target ``position`` by identity ``holder``."""
+    """The decision on a SET or RENEW for target ``position`` by identity ``holder``. ``unfit``: of a changeover's
+    position, why it cannot be taken now ("" when it can); None for any other target."""
     clauses: list[Clause] = []
     try:
         kind, asked, duration_ms = _read(plan, request, state, position, holder, now_ms)
-        permission = _permitted(plan, position, holder, kind, mode, now_ms)
+        permission = _permitted(plan, position, holder, kind, mode, asked if unfit is not None else None)
         clauses.append(Clause(plan.permissions[permission].id, "permits", plan.permissions[permission].why))
         if plan.observe:
             clauses.append(Clause("house.observe", "notes", "this house only observes: nothing is written to any wire"))
         _place(plan, state, holder, now_ms)
-        value = _fit(plan, position, permission, span, asked, clauses)
+        value = _fit(plan, position, permission, span, asked, clauses) if unfit is None else asked
+        if unfit is not None:
+            _position(plan, position, span, asked, unfit)
     except Refusal as refusal:
         return Decision(request.seq, Verdict.REFUSED, position, None, (*clauses, refusal.clause), None)
     duration_ms = min(duration_ms, plan.permissions[permission].max_ms)
@@ -77,19 +88,31 @@ def _read(
     return kind, request.value, request.duration_ms or DURATION_DEFAULT_MS[kind]
 
 
-def _permitted(plan: Plan, position: int, holder: int, kind: Kind, mode: int, now_ms: int) -> int:  # noqa: ARG001  schedules come
-    """The first permission that covers this; refused when there is none, with the nearest miss as the reason."""
+def _permitted(plan: Plan, position: int, holder: int, kind: Kind, mode: int, place: int | None) -> int:
+    """The first permission that covers this; refused when there is none, with the nearest miss as the reason.
+    ``place``: of a changeover; places have no order, so each is permitted by itself."""
     miss = "no permission names you for this target"
     for index, permission in enumerate(plan.permissions):
         if permission.target != position or holder not in permission.identities:
             continue
-        if not _in_mode(permission, plan, mode):
+        if place is not None and not permission.lo <= place <= permission.hi:
+            miss = "no permission names you for this position"
+        elif not _in_mode(permission, plan, mode):
             miss = f"{permission.id} does not apply while the house is in mode {MODES[mode]}"
         elif kind not in permission.kinds:
             miss = f"{permission.id} does not cover leases of kind {kind.value}"
         else:
             return index
     raise Refusal("permission.none", miss)
+
+
+def _position(plan: Plan, position: int, span: Span, asked: int, unfit: str) -> None:
+    """A position is taken as asked or refused: there is nothing between two of them."""
+    target = plan.targets[position]
+    if not span.lo <= asked <= span.hi:
+        raise Refusal(span.hi_by if asked > span.hi else span.lo_by, "leaves no other position than the safe one")
+    if unfit:
+        raise Refusal(target.id.rpartition(".")[0], unfit)
 
 
 def _in_mode(permission: Permission, plan: Plan, mode: int) -> bool:

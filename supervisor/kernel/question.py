@@ -64,6 +64,24 @@ class Outside(Question, frozen=True):
         return (self.signal,)
 
 
+class Within(Question, frozen=True):
+    """Is the value from ``lo`` to ``hi``? A value that is not GOOD is no reassurance: it never says YES."""
+
+    signal: int
+    max_age_ms: int
+    lo: int
+    hi: int
+
+    def ask(self, image: Image, now_ms: int, proof: bool = False) -> Answer:  # noqa: ARG002  one signature for all
+        reading = image[self.signal]
+        if reading.value is None or now_ms - reading.at_ms > self.max_age_ms or reading.quality is not GOOD:
+            return UNKNOWN
+        return YES if self.lo <= reading.value <= self.hi else NO
+
+    def signals(self) -> tuple[int, ...]:
+        return (self.signal,)
+
+
 class Is(Question, frozen=True):
     """Has the value exactly this code?"""
 

@@ -5,15 +5,21 @@ Every request gets exactly one decision. A lease that has ended for any reason i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from supervisor.kernel.event import Event, EventKind
+from supervisor.kernel.hands import LOCAL
 from supervisor.kernel.lease import Clause, Decision, Kind, Lease, Request, Verb, Verdict
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.policy import judge, still_permitted
+from supervisor.kernel.question import Image
+from supervisor.kernel.refusal import refusal
 from supervisor.kernel.signal import Unit, shown
 from supervisor.kernel.span import Span
-from supervisor.kernel.state import Orchestrator, TargetState
+from supervisor.kernel.state import Orchestrator, State
+from supervisor.kernel.trip import Latch, Trip
 
 ANSWERS_KEPT = 8  # per identity: how many of its request ids are remembered
 replace = msgspec.structs.replace
@@ -32,54 +38,23 @@ def hear(
     )
 
 
-def expire(
-    plan: Plan, targets: list[TargetState], lost: frozenset[int], mode: int, now_ms: int, events: list[Event]
-) -> None:
-    """End the leases whose time, sender or permission has gone."""
-    for position, state in enumerate(targets):
-        if state.lease is not None and (why := _ended(plan, state.lease, lost, mode, now_ms)):
-            targets[position] = replace(state, lease=None)
-            name = plan.identities[state.lease.holder].name
-            events.append(
-                Event(now_ms, EventKind.LEASE_ENDED, plan.targets[position].id, f"the lease of {name} ended: {why}")
-            )
-
-
-def _ended(plan: Plan, lease: Lease, lost: frozenset[int], mode: int, now_ms: int) -> str:
-    if now_ms >= lease.expires_ms:
-        return "its time is over"
-    if lease.kind is Kind.LIVE and lease.holder in lost:
-        return "its sender is lost"
-    if not still_permitted(plan, lease, mode):
-        return "its permission does not cover this house mode"
-    return ""
-
-
-class Judged(msgspec.Struct, frozen=True):
-    """What one cycle's inbox came to."""
-
-    targets: tuple[TargetState, ...]
-    orchestrators: tuple[Orchestrator, ...]
-    decisions: tuple[Decision, ...]
-    events: tuple[Event, ...]
-
-
-def work(
-    plan: Plan,
-    targets: tuple[TargetState, ...],
-    orchestrators: tuple[Orchestrator, ...],
-    spans: list[Span],
-    inbox: tuple[Request, ...],
-    mode: int,
-    now_ms: int,
-) -> Judged:
-    """End what has run out, then answer every request in its order of arrival."""
-    lost_state = plan.orchestrator.state("lost")
-    lost = frozenset(i for i, orchestrator in enumerate(orchestrators) if orchestrator.machine.state == lost_state)
-    desk = Desk(plan, list(targets), list(orchestrators), spans, mode, now_ms)
-    expire(plan, desk.targets, lost, mode, now_ms, desk.events)
-    decisions = tuple(desk.answer(request) for request in inbox)
-    return Judged(tuple(desk.targets), tuple(desk.orchestrators), decisions, tuple(desk.events))
+def shut(plan: Plan, trips: tuple[Trip, ...], state: State, maintenance: bool) -> Mapping[int, str]:
+    """The targets that wait for somebody in the house, and for what: nothing that was wished before may switch them on
+    again by itself once they are free (hazard H23)."""
+    found: dict[int, str] = {}
+    for rule, trip in zip(plan.rules, trips, strict=True):
+        if trip.latched and rule.latch is Latch.DANGER:
+            found |= dict.fromkeys((action.target for action in rule.actions), f"{rule.id} is latched")
+    if maintenance:
+        found |= dict.fromkeys(plan.local.locks, "maintenance is on")
+    for position, target in enumerate(state.targets):
+        if target.machine is not None and plan.contactor.states[target.machine.state] in ("welded", "locked_out"):
+            name = plan.targets[position].id
+            found[position] = f"it is {plan.contactor.states[target.machine.state]}"
+            for changeover in plan.changeovers:
+                if position in changeover.members:
+                    found[changeover.target] = f"{name} is {plan.contactor.states[target.machine.state]}"
+    return found
 
 
 class Desk:
@@ -88,19 +63,45 @@ class Desk:
     def __init__(
         self,
         plan: Plan,
-        targets: list[TargetState],
-        orchestrators: list[Orchestrator],
+        before: State,
+        orchestrators: tuple[Orchestrator, ...],
         spans: list[Span],
+        image: Image,
         mode: int,
         now_ms: int,
     ) -> None:
-        self.plan, self.targets, self.orchestrators = plan, targets, orchestrators
-        self.spans, self.mode, self.now_ms = spans, mode, now_ms
+        self.plan, self.switches = plan, before.switches
+        self.targets, self.orchestrators = list(before.targets), list(orchestrators)
+        self.spans, self.image, self.mode, self.now_ms = spans, image, mode, now_ms
         self.events: list[Event] = []
+        self.shut: Mapping[int, str] = {}
 
-    def answer(self, request: Request) -> Decision:
-        """One request, one decision."""
+    def expire(self, shut: Mapping[int, str]) -> None:
+        """End the leases whose time, sender, permission or target has gone."""
+        self.shut = shut
+        for position, state in enumerate(self.targets):
+            if state.lease is not None and (why := shut.get(position) or self._ended(state.lease)):
+                self.targets[position] = replace(state, lease=None)
+                name = self.plan.identities[state.lease.holder].name
+                text = f"the lease of {name} ended: {why}"
+                target = self.plan.targets[position].id
+                self.events.append(Event(self.now_ms, EventKind.LEASE_ENDED, target, text))
+
+    def _ended(self, lease: Lease) -> str:
+        sender = self.orchestrators[lease.holder].machine.state
+        if self.now_ms >= lease.expires_ms:
+            return "its time is over"
+        if lease.kind is Kind.LIVE and sender == self.plan.orchestrator.state("lost"):
+            return "its sender is lost"
+        if not still_permitted(self.plan, lease, self.mode):
+            return "its permission does not cover this house mode"
+        return ""
+
+    def answer(self, request: Request, local: bool = False) -> Decision:
+        """One request, one decision. ``local``: it comes from somebody in the house."""
         holder = next((i for i, identity in enumerate(self.plan.identities) if identity.name == request.identity), None)
+        if holder is not None and not local and self.plan.identities[holder].role == LOCAL:
+            return self._refused(request, "identity.local", "only somebody in the house can speak in this name")
         if holder is None:
             return self._refused(request, "identity.unknown", f"{request.identity!r} is not an identity of this site")
         if request.verb is Verb.HEARTBEAT:
@@ -114,15 +115,23 @@ class Desk:
             return self._stop(request, range(position, position + 1), position)
         if request.verb is Verb.RELEASE:
             return self._release(request, position, holder)
-        return self._set(request, position, holder)
+        return self._set(request, position, holder, local)
 
-    def _set(self, request: Request, position: int, holder: int) -> Decision:
+    def _set(self, request: Request, position: int, holder: int, local: bool) -> Decision:
+        """A wish for a value. Somebody in the house is granted all that he asked for, and gets at any time what trips,
+        limits and circuits leave of it: he cannot be told to ask again later."""
         asker = self.orchestrators[holder]
         for request_id, earlier in asker.answered:
             if request.request_id and request_id == request.request_id:
                 return replace(earlier, seq=request.seq)
-        state = self.targets[position]
-        decision = judge(self.plan, request, self.spans[position], state, position, holder, self.mode, self.now_ms)
+        state, target = self.targets[position], self.plan.targets[position]
+        span = Span(target.lo, target.hi, "rating", "rating") if local else self.spans[position]
+        unfit = None if target.changeover is None else self._refusal(target.changeover, request.value, local)
+        decision = judge(self.plan, request, span, state, position, holder, self.mode, self.now_ms, unfit)
+        if position in self.shut:
+            text = f"{self.shut[position]}; somebody in the house has to look after it first"
+            clauses = (*decision.clauses, Clause("local.reset", "refuses", text))
+            decision = Decision(request.seq, Verdict.REFUSED, position, None, clauses, None)
         if request.dry_run:
             return decision
         if request.request_id:
@@ -133,6 +142,14 @@ class Desk:
             self.targets[position] = replace(state, lease=decision.lease, stopped_by="")
         self._note(request, decision)
         return decision
+
+    def _refusal(self, index: int, place: int | None, local: bool) -> str:
+        """Why a changeover cannot go to this place, in words; "" when it can, or when there is no such place. Somebody
+        in the house need not come back when its dwell is over: the changeover waits for that by itself."""
+        if place is None or not 0 <= place < len(self.plan.changeovers[index].places):
+            return ""
+        switch = self.switches[index]
+        return refusal(self.plan, index, switch, place, self.targets, self.image, self.now_ms, urgent=local)
 
     def _take_over(self, position: int, lease: Lease | None, holder: int) -> None:
         """Tell when a grant ends somebody else's lease."""

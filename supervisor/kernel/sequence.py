@@ -1,75 +1,178 @@
-"""From wishes to what is said: levels are settled and ramped, contactors are driven through their machine.
+"""From wishes to what is said: levels are settled and ramped, changeovers and contactors driven through their machines.
 
 A contactor is never told its wish. Its machine decides what the coil is told, one transition a cycle, and what
 the coil is told is the machine's state and nothing else.
+
+The order within a cycle: every contact is looked at; changeovers say which of their contactors are wanted; needs settle
+those wishes; then one target after the other moves, so that each interlock sees what has just begun.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from supervisor.kernel import facts
+from supervisor.kernel import changeover, facts, flow, interlock, wear
 from supervisor.kernel.arbitration import shared
-from supervisor.kernel.machine import advance
+from supervisor.kernel.around import Around
+from supervisor.kernel.machine import advance, asked
 from supervisor.kernel.outputs import Outputs, settle, wish
-from supervisor.kernel.plan import Contactor, Plan, Target
-from supervisor.kernel.question import Image
+from supervisor.kernel.plan import Plan, Target
+from supervisor.kernel.question import YES, Image
 from supervisor.kernel.signal import Quality
-from supervisor.kernel.span import Span, clip
-from supervisor.kernel.state import Proven, TargetState
+from supervisor.kernel.span import clip
+from supervisor.kernel.state import Switch, TargetState, Wear
+from supervisor.kernel.switchgear import Contactor
 
 replace = msgspec.structs.replace
 
 
-def drive(
-    plan: Plan,
-    targets: tuple[TargetState, ...],
-    spans: list[Span],
-    proven: Proven,
-    image: Image,
-    mode: int,
-    now_ms: int,
-) -> tuple[tuple[TargetState, ...], Outputs]:
-    """Every target after this cycle, and the complete output image."""
-    states = list(targets)
-    left = list(spans)
-    wanted_by: list[str] = []
+class Driven(msgspec.Struct, frozen=True):
+    """Every target and changeover after this cycle, and the complete output image."""
+
+    targets: tuple[TargetState, ...]
+    switches: tuple[Switch, ...]
+    outputs: Outputs
+
+
+def drive(plan: Plan, targets: tuple[TargetState, ...], switches: tuple[Switch, ...], around: Around) -> Driven:
+    """One cycle of everything that can be told something."""
+    image, now_ms = around.image, around.now_ms
+    states = [_looked_at(plan, target, state, around) for target, state in zip(plan.targets, targets, strict=True)]
+    spans = list(around.spans)
+    wishes = [wish(plan, position, state, around.mode) for position, state in enumerate(states)]
+    moved = tuple(
+        _change(plan, index, switch, states, wishes[plan.changeovers[index].target][0], around)
+        for index, switch in enumerate(switches)
+    )
+    wanted, free = _wanted(plan, [value for value, _ in wishes], states, moved, around)
     for position, target in enumerate(plan.targets):
         state = states[position]
-        left[position] = span = shared(plan, position, spans[position], image, states, proven, now_ms)
-        wanted, by = wish(plan, position, state, mode)
+        spans[position] = span = shared(plan, position, spans[position], image, states, around.proven, now_ms)
         if target.contactor is not None:
-            state = _switch(plan, target, target.contactor, state, span, wanted, image, now_ms)
+            state = _switch(plan, position, target.contactor, states, moved, wanted[position], free[position], around)
+        elif target.changeover is not None:
+            at = moved[target.changeover].at
+            state = state if state.output == at else replace(state, output=at, changed_ms=now_ms)
         else:
-            state = settle(target, state, span, wanted, now_ms)
+            state = settle(target, state, span, wishes[position][0], now_ms)
         states[position] = _compare(target, state, image, now_ms)
-        wanted_by.append(by)
     values = tuple(state.output for state in states)
-    return tuple(states), Outputs(values, tuple(left), tuple(wanted_by))
+    return Driven(tuple(states), moved, Outputs(values, tuple(spans), tuple(by for _, by in wishes)))
+
+
+def _looked_at(plan: Plan, target: Target, state: TargetState, around: Around) -> TargetState:
+    """A contactor with its proof of this cycle: everybody's interlocks read it before anything moves."""
+    contactor, machine, worn = target.contactor, state.machine, state.wear
+    if contactor is None:
+        return state
+    if machine is None or worn is None:
+        raise TypeError(f"{target.id} is a contactor without a machine")
+    name = plan.contactor.states[machine.state]
+    if name in (*interlock.SHOWN_OPEN, "precharging"):
+        proven = contactor.shown_open.ask(around.image, around.now_ms, True) is YES
+    else:
+        proven = name != "closed" or contactor.shown_closed.ask(around.image, around.now_ms, True) is YES
+    if proven == (worn.unproven_ms is None):
+        return state
+    return replace(state, wear=replace(worn, unproven_ms=None if proven else around.now_ms))
+
+
+def _change(
+    plan: Plan, index: int, switch: Switch, states: Sequence[TargetState], wanted: int, around: Around
+) -> Switch:
+    """One cycle of a changeover: a rule that forbids the wish means its safe place, now; one that cannot be answered
+    means that it stays."""
+    position = plan.changeovers[index].target
+    span, target = around.spans[position], plan.targets[position]
+    if not span.lo <= wanted <= span.hi or states[position].stopped_by:
+        return changeover.step(plan, index, switch, states, target.safe, True, around.image, around.now_ms)
+    if position in around.frozen:
+        wanted = switch.at
+    return changeover.step(plan, index, switch, states, wanted, False, around.image, around.now_ms)
+
+
+def _wanted(
+    plan: Plan, wishes: list[int], states: Sequence[TargetState], switches: tuple[Switch, ...], around: Around
+) -> tuple[list[bool], list[bool]]:
+    """For each contactor: shall it be closed; and, where not, is that for protection?"""
+    wanted = [False] * len(states)
+    free = [True] * len(states)
+    moves = {m: closed for i, s in enumerate(switches) for m, closed in changeover.wants(plan, i, s, states).items()}
+    for position, target in enumerate(plan.targets):
+        if target.contactor is None:
+            continue
+        span, locked = around.spans[position], around.maintenance and position in plan.local.locks
+        if target.contactor.charges:
+            asked = any(_charging(plan, states[main]) for main in target.contactor.charges)
+        else:
+            asked = moves.get(position, wishes[position] == 1)
+        allowed = clip(1, span, target.safe, target.bands) == 1 and not locked
+        wanted[position] = asked and allowed
+        free[position] = not allowed or position in moves or bool(states[position].stopped_by)
+    interlock.settled(plan, wanted, free, states, around.image, around.now_ms)
+    return wanted, free
+
+
+def _charging(plan: Plan, state: TargetState) -> bool:
+    return state.machine is not None and plan.contactor.states[state.machine.state] in ("precharging", "closing")
 
 
 def _switch(
     plan: Plan,
-    target: Target,
+    position: int,
     contactor: Contactor,
-    state: TargetState,
-    span: Span,
-    wanted: int,
-    image: Image,
-    now_ms: int,
+    states: Sequence[TargetState],
+    switches: tuple[Switch, ...],
+    wanted: bool,
+    free: bool,
+    around: Around,
 ) -> TargetState:
     """One cycle of a contactor."""
-    machine = state.machine
-    if machine is None:
-        raise TypeError(f"{target.id} is a contactor without a machine")
-    close = clip(wanted, span, target.safe, target.bands) == 1
-    machine, event = advance(
-        plan.contactor, machine, facts.of_contactor(plan, contactor, machine, close, image, now_ms), now_ms
-    )
+    state, now_ms = states[position], around.now_ms
+    machine, worn = state.machine, state.wear
+    if machine is None or worn is None:
+        raise TypeError(f"{plan.targets[position].id} is a contactor without a machine")
+    calm = _calm(plan, contactor, switches, around)
+    closed = plan.contactor.states[machine.state] in ("closed", "doubted", "looking")
+    unwanted_ms = (now_ms if worn.unwanted_ms is None else worn.unwanted_ms) if closed and not wanted else None
+    if unwanted_ms != worn.unwanted_ms:
+        worn = replace(worn, unwanted_ms=unwanted_ms)
+        state = replace(state, wear=worn)
+    states = [*states[:position], state, *states[position + 1 :]]
+    about = facts.OfContactor(plan, position, contactor, states, wanted, free, calm, around)
+    word = asked(plan.contactor, machine.state, about)
+    after, event = advance(plan.contactor, machine, word, now_ms)
     if event is None:
         return state
-    coil = plan.coils[machine.state]
-    return replace(state, machine=machine, output=coil, changed_ms=state.changed_ms if coil == state.output else now_ms)
+    coil = plan.coils[after.state]
+    worn = _worn(plan, contactor, worn, machine.state, after.state, plan.contactor.events[event], calm, now_ms)
+    changed_ms = state.changed_ms if coil == state.output else now_ms
+    return replace(state, machine=after, output=coil, changed_ms=changed_ms, wear=worn)
+
+
+def _calm(plan: Plan, contactor: Contactor, switches: tuple[Switch, ...], around: Around) -> bool:
+    """Is it proven that nothing flows through this contactor?"""
+    if contactor.changeover is not None:
+        index = contactor.changeover
+        return flow.calm(plan.changeovers[index], switches[index], around.now_ms)
+    return contactor.zero_flow is not None and contactor.zero_flow.ask(around.image, around.now_ms, True) is YES
+
+
+def _worn(
+    plan: Plan, contactor: Contactor, worn: Wear, left: int, state: int, event: str, calm: bool, now_ms: int
+) -> Wear:
+    """The wear after a transition."""
+    name = plan.contactor.states[state]
+    worn = replace(worn, unproven_ms=None, unwanted_ms=None)
+    if name == "closing":
+        return wear.closes(contactor, worn, now_ms)
+    if plan.coils[left] == 1 and plan.coils[state] == 0:
+        worn = wear.opens(worn, under_load=not calm)
+    if event in ("drop", "give_up") and name in ("failed_open", "doubted"):
+        return wear.fails(worn, now_ms)
+    return wear.mended(worn) if event in ("reset_latch", "unlock") else worn
 
 
 def _compare(target: Target, state: TargetState, image: Image, now_ms: int) -> TargetState:

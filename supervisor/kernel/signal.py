@@ -71,6 +71,13 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     optional: bool = False
 
 
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """A signal to be read with its maximum age."""
+
+    signal: int
+    max_age_ms: int
+
+
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A reading on its way in: ``signal`` is the index into the plan's signals."""
 

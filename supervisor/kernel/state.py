@@ -7,6 +7,8 @@ import msgspec
 from supervisor.kernel.lease import Decision, Lease
 from supervisor.kernel.machine import Machine
 from supervisor.kernel.plan import MODES, Plan
+from supervisor.kernel.question import UNKNOWN, Answer
+from supervisor.kernel.switchgear import Changeover
 from supervisor.kernel.trip import Trip, fresh
 
 
@@ -16,6 +18,7 @@ class TargetState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``ramp_value``/``ramp_ms``: where and when the running relaxation began (None: none runs).
     ``hold_until_ms``: no relaxation before. ``changed_ms``: when the output last changed. ``stopped_by``: who said stop
     ("" nobody); a stop lasts until the next grant. ``astray``: its read-back has shown something else for too long.
+    ``wear``: of a contactor.
     """
 
     output: int | None
@@ -27,6 +30,49 @@ class TargetState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     changed_ms: int
     stopped_by: str
     astray: bool
+    wear: Wear | None = None
+
+
+class Wear(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a contactor has been through, and what follows from it.
+
+    ``closings``, and ``broken``: openings under current, or where none was measured. ``failures`` in a row, the last at
+    ``failed_ms``. ``due_ms``: closings are budgeted as if each took its share of the hour; this is when all of them
+    are paid for. ``unproven_ms``: since when its position has not shown itself; ``unwanted_ms``: since when it
+    is closed and should not be (None: not so).
+    """
+
+    closings: int = 0
+    broken: int = 0
+    failures: int = 0
+    failed_ms: int = 0
+    due_ms: int = 0
+    unproven_ms: int | None = None
+    unwanted_ms: int | None = None
+
+
+class Switch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One changeover. ``at``: the place where it rests or from which it comes; ``goal``: where it goes. ``calm_ms``:
+    since when nothing flows (None: something may). ``sighted``: per flow, its sensor has proven that it can see;
+    ``odd_ms``: since when another one contradicts it. ``arrived_ms``: when it came to ``at``. ``reason``: why it does
+    not move."""
+
+    machine: Machine
+    at: int
+    goal: int
+    calm_ms: int | None
+    sighted: tuple[bool, ...]
+    odd_ms: tuple[int | None, ...]
+    arrived_ms: int
+    reason: str
+
+
+class LocalState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the local hand said last: the answers of reset and of each hand, and whether maintenance is on."""
+
+    reset: Answer
+    maintenance: bool
+    hands: tuple[Answer, ...]
 
 
 class Orchestrator(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -56,6 +102,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     targets: tuple[TargetState, ...]
     orchestrators: tuple[Orchestrator, ...]
     proven: Proven
+    switches: tuple[Switch, ...]
+    local: LocalState
 
 
 def boot(plan: Plan, now_ms: int) -> State:
@@ -77,6 +125,7 @@ def boot(plan: Plan, now_ms: int) -> State:
                 changed_ms=now_ms,
                 stopped_by="",
                 astray=False,
+                wear=Wear() if target.contactor else None,
             )
             for target in plan.targets
         ),
@@ -84,4 +133,20 @@ def boot(plan: Plan, now_ms: int) -> State:
         orchestrators=tuple(
             Orchestrator(Machine(plan.orchestrator.initial, now_ms), None, ()) for _ in plan.identities
         ),
+        switches=tuple(_unseen(plan, changeover, now_ms) for changeover in plan.changeovers),
+        local=LocalState(UNKNOWN, False, (UNKNOWN,) * len(plan.local.hands)),
+    )
+
+
+def _unseen(plan: Plan, changeover: Changeover, now_ms: int) -> Switch:
+    """A changeover whose contactors nobody has looked at."""
+    return Switch(
+        machine=Machine(plan.changeover.initial, now_ms),
+        at=0,
+        goal=0,
+        calm_ms=None,
+        sighted=(False,) * len(changeover.flows),
+        odd_ms=(None,) * len(changeover.flows),
+        arrived_ms=now_ms,
+        reason="",
     )

@@ -34,6 +34,7 @@ def changes(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[Ev
             text = f"{states[was_there.machine.state]} -> {states[there.machine.state]}"
             yield Event(now_ms, EventKind.IDENTITY, identity.name, text)
     yield from _targets(plan, before, after, now_ms)
+    yield from _changeovers(plan, before, after, now_ms)
 
 
 def _trip(rule: Rule, trip: Trip, now_ms: int) -> Event:
@@ -58,3 +59,14 @@ def _targets(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[E
 
 def _said(value: int | None, unit: Unit) -> str:
     return "nothing" if value is None else shown(value, unit)
+
+
+def _changeovers(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[Event]:
+    for changeover, was, now in zip(plan.changeovers, before.switches, after.switches, strict=True):
+        states, places = plan.changeover.states, changeover.places
+        if (now.machine.state, now.at, now.goal) != (was.machine.state, was.at, was.goal):
+            way = places[now.at].name if now.at == now.goal else f"{places[now.at].name} to {places[now.goal].name}"
+            text = f"{states[was.machine.state]} -> {states[now.machine.state]} ({way})"
+            yield Event(now_ms, EventKind.CHANGEOVER, changeover.id, f"{text}: {now.reason}" if now.reason else text)
+        elif now.reason and now.reason != was.reason:
+            yield Event(now_ms, EventKind.CHANGEOVER, changeover.id, now.reason)

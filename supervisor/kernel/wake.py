@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supervisor.kernel import trip
+from supervisor.kernel import trip, wear
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import Image
-from supervisor.kernel.state import State
+from supervisor.kernel.state import State, TargetState
+from supervisor.kernel.switchgear import Contactor
+from supervisor.kernel.wear import HOUR_MS
 
 NEVER_MS = 2**62
 
@@ -36,6 +38,8 @@ def _moved(before: State, after: State) -> bool:
         or before.trips != after.trips
         or before.targets != after.targets
         or before.orchestrators != after.orchestrators
+        or before.switches != after.switches
+        or before.local != after.local
     )
 
 
@@ -51,6 +55,22 @@ def _times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
             yield orchestrator.heard_ms + identity.late_ms
             yield orchestrator.heard_ms + identity.lost_ms
     yield from _target_times(plan, state, now_ms)
+    for changeover, switch in zip(plan.changeovers, state.switches, strict=True):
+        timeout = changeover.timeouts[switch.machine.state]
+        if timeout is not None:
+            yield switch.machine.since_ms + timeout
+        if switch.calm_ms is not None:
+            yield switch.calm_ms + changeover.calm_ms
+        yield switch.arrived_ms + changeover.dwell_ms
+        for odd_ms in switch.odd_ms:
+            if odd_ms is not None:
+                yield odd_ms + changeover.skew_ms
+    for group in plan.groups:
+        if group.dead_ms:
+            for member in group.members:
+                machine = state.targets[member].machine
+                if machine is not None:
+                    yield machine.since_ms + group.dead_ms
 
 
 def _target_times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
@@ -65,3 +85,16 @@ def _target_times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
             timeout = target.contactor.timeouts[at.machine.state]
             if timeout is not None:
                 yield at.machine.since_ms + timeout
+            yield from _contactor_times(target.contactor, at, at.machine.since_ms)
+
+
+def _contactor_times(contactor: Contactor, at: TargetState, since_ms: int) -> Iterator[int]:
+    yield at.changed_ms + contactor.min_on_ms
+    yield at.changed_ms + contactor.min_off_ms
+    if at.wear is not None:
+        yield since_ms + wear.rest_ms(at.wear)
+        yield at.wear.due_ms - HOUR_MS + (HOUR_MS // contactor.per_hour if contactor.per_hour else 0)
+        if at.wear.unproven_ms is not None:
+            yield at.wear.unproven_ms + contactor.doubt_ms
+        if at.wear.unwanted_ms is not None and contactor.breaks_ms is not None:
+            yield at.wear.unwanted_ms + contactor.breaks_ms

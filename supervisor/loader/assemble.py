@@ -6,14 +6,15 @@ the kernel must be able to look up quickly (ages, watched questions) is collecte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from drivers.contract import OutputSpec
 from drivers.contract import Question as Written
 from supervisor.kernel.machine import Table
 from supervisor.kernel.machines.battery import Battery
+from supervisor.kernel.machines.changeover import Changeover as ChangeoverMachine
 from supervisor.kernel.machines.charger import Charger
 from supervisor.kernel.machines.contactor import Contactor as ContactorMachine
 from supervisor.kernel.machines.house import House
@@ -21,21 +22,58 @@ from supervisor.kernel.machines.inverter import Inverter
 from supervisor.kernel.machines.meter import Meter
 from supervisor.kernel.machines.orchestrator import Orchestrator
 from supervisor.kernel.machines.presence import Presence
-from supervisor.kernel.plan import MODES, Circuit, Contactor, Device, Identity, Plan, Source, Target
-from supervisor.kernel.question import AllOf, AnyOf, Disagree, Fresh, Is, Outside, Question, TooOld
+from supervisor.kernel.plan import MODES, Circuit, Device, Identity, Plan, Target
+from supervisor.kernel.question import AllOf, AnyOf, Disagree, Fresh, Is, Outside, Question, TooOld, Within
+from supervisor.kernel.signal import Source
+from supervisor.kernel.switchgear import Changeover, Contactor, Group, Local
+from supervisor.loader.changeovers import Announced, read_changeover
 from supervisor.loader.compiler import MachineError, compile_machine
+from supervisor.loader.contactors import apart, read_contactor
 from supervisor.loader.documents import Item
-from supervisor.loader.policies import Policies
+from supervisor.loader.policies import Policies, Vocabulary
 from supervisor.loader.questions import Names, question
 from supervisor.loader.sites import Parts
 from supervisor.site import DeviceSite, Site
 
 MACHINES = {"battery": Battery, "charger": Charger, "inverter": Inverter, "meter": Meter, "none": Presence}
-COILS: dict[str, int | None] = {"looking": None, "closing": 1, "closed": 1}
-LOOK_MS = 3_000  # how long a contact may take to show itself after a start
-REST_MS = 5_000  # how long a contactor that failed to close is left alone
-LOOK_EARLY_MS = 500  # a node may have heard its last command this long before it was last heard
-DOUBT_MS = 200  # how long an open contact may fail to show itself (a bouncing contact, one lost frame)
+COILS: dict[str, int | None] = {"looking": None, "closing": 1, "closed": 1, "doubted": 1}
+CONTACTOR = compile_machine(ContactorMachine)
+CHANGEOVER = compile_machine(ChangeoverMachine)
+
+
+class Switching(NamedTuple):
+    """Everything that switches: contactors by their target, changeovers with the interlocks that follow from them."""
+
+    contactors: Mapping[int, Contactor]
+    changeovers: tuple[tuple[Changeover, tuple[Group, ...]], ...]
+    local: Local
+
+
+def read_contactors(parts: Parts, words: Vocabulary) -> dict[int, Contactor]:
+    """All contactors of the site, each with those that it precharges."""
+    found = {
+        place.index: read_contactor(device, place.spec, parts.targets[place.index], CONTACTOR, parts, words)
+        for device in parts.devices
+        for place in device.outputs
+        if place.spec.contactor
+    }
+    for main, contactor in list(found.items()):
+        if contactor.precharge is not None:
+            helper = found[contactor.precharge.by]
+            found[contactor.precharge.by] = msgspec.structs.replace(helper, charges=(*helper.charges, main))
+    return found
+
+
+def read_changeovers(
+    written: Sequence[Announced], parts: Parts, words: Vocabulary, contactors: Mapping[int, Contactor]
+) -> tuple[tuple[Changeover, tuple[Group, ...]], ...]:
+    """All changeovers of the site."""
+    closing, charging = CONTACTOR.state("closing"), CONTACTOR.state("precharging")
+    travels = {
+        position: ((c.timeouts[closing] or 0) + (c.timeouts[charging] or 0), c.breaks_ms)
+        for position, c in contactors.items()
+    }
+    return tuple(read_changeover(one, parts, words, CHANGEOVER, travels) for one in written)
 
 
 def assemble(
@@ -45,21 +83,20 @@ def assemble(
     circuits: tuple[Circuit, ...],
     identities: tuple[Identity, ...],
     policies: Policies,
+    switching: Switching,
 ) -> Plan:
     """The plan. Raises MachineError only for a mistake in this program's own declarations."""
     tables = {kind: compile_machine(declaration) for kind, declaration in MACHINES.items()}
     house = compile_machine(House)
     if house.states != MODES:
         raise MachineError(f"the house machine's states {house.states} are not the modes {MODES}")
-    contactor = compile_machine(ContactorMachine)
     devices = tuple(_device(device, tables, parts) for bus in site.buses for device in bus.devices)
-    targets = _targets(parts, contactor)
+    changeovers = tuple(changeover for changeover, _ in switching.changeovers)
+    targets = _targets(parts, switching.contactors, changeovers)
+    groups = (*(group for _, derived in switching.changeovers for group in derived), *policies.groups)
     questions = [rule.question for rule in policies.rules]
     questions += [q for d in devices for q in (d.seen, *(fact for _, fact in d.facts))]
-    for target in targets:
-        if target.contactor:
-            c = target.contactor
-            questions += [q for q in (c.shown_open, c.shown_closed, c.seen, c.gone, c.zero_flow) if q is not None]
+    questions += list(_asked(targets, changeovers, policies, switching.local))
     return Plan(
         site=site.name,
         digest=site.digest,
@@ -77,12 +114,39 @@ def assemble(
         programs=tuple(policies.programs),
         identities=identities,
         house=house,
-        contactor=contactor,
+        contactor=CONTACTOR,
         orchestrator=compile_machine(Orchestrator),
-        coils=tuple(COILS.get(state, 0) for state in contactor.states),
+        changeover=CHANGEOVER,
+        coils=tuple(COILS.get(state, 0) for state in CONTACTOR.states),
         ages=_ages(parts, questions),
         watched=tuple(tuple(q for q in questions if index in q.signals()) for index in range(len(parts.signals))),
+        groups=(*groups, *apart(groups, switching.contactors)),
+        needs=tuple(policies.needs),
+        changeovers=changeovers,
+        local=switching.local,
     )
+
+
+def _asked(
+    targets: Sequence[Target], changeovers: Sequence[Changeover], policies: Policies, local: Local
+) -> Iterator[Question]:
+    """Every question that switching asks."""
+    for target in targets:
+        if c := target.contactor:
+            yield from (c.shown_open, c.shown_closed, c.seen, c.gone)
+            if c.zero_flow is not None:
+                yield c.zero_flow
+            if c.precharge is not None:
+                yield c.precharge.until
+    for changeover in changeovers:
+        yield from (place.onto for place in changeover.places if place.onto is not None)
+        for flow in changeover.flows:
+            yield Within(flow.current.signal, flow.current.max_age_ms, -flow.zero, flow.zero)
+            if flow.against is not None:
+                yield Within(flow.against.signal, flow.against.max_age_ms, -flow.zero, flow.zero)
+    yield from (need.question for need in policies.needs if need.question is not None)
+    yield from (q for q in (local.reset, local.maintenance) if q is not None)
+    yield from (hand.question for hand in local.hands)
 
 
 def _device(device: DeviceSite, tables: dict[str, Table], parts: Parts) -> Device:
@@ -109,37 +173,17 @@ def _item(stem: str, fact: str, written: Written | Sequence[Written]) -> Item:
     )
 
 
-def _targets(parts: Parts, table: Table) -> tuple[Target, ...]:
-    targets = list(parts.targets)
-    for device in parts.devices:
-        for place in device.outputs:
-            if place.spec.contactor:
-                contactor = _contactor(device, place.spec, targets[place.index], table, parts)
-                targets[place.index] = msgspec.structs.replace(targets[place.index], contactor=contactor)
-    return tuple(targets)
-
-
-def _contactor(device: DeviceSite, spec: OutputSpec, target: Target, table: Table, parts: Parts) -> Contactor:
-    if target.readback is None:
-        raise MachineError(f"{target.id} is a contactor without a read-back; its family must name one")
-    signal, age_ms = target.readback.signal, target.readback.max_age_ms
-    flow = parts.zero_flow.get(target.id)
-    core = parts.core[device.name]
-    drop_out_ms = (spec.silence.after_ms or 0) - LOOK_EARLY_MS
-    timeouts: dict[str, int] = {
-        "looking": LOOK_MS,
-        "open": DOUBT_MS,
-        "closing": spec.travel_ms + spec.enforce_ms,
-        "opening": spec.travel_ms + spec.enforce_ms,
-        "failed_open": REST_MS,
-    }
-    return Contactor(
-        shown_open=Is(signal, age_ms, 0),
-        shown_closed=Is(signal, age_ms, 1),
-        seen=Fresh(core),
-        gone=AnyOf(tuple(TooOld(s, max(max_age_ms, drop_out_ms)) for s, max_age_ms in core)),
-        zero_flow=question(flow, parts.names) if flow is not None else None,
-        timeouts=tuple(timeouts.get(state) for state in table.states),
+def _targets(
+    parts: Parts, contactors: Mapping[int, Contactor], changeovers: Sequence[Changeover]
+) -> tuple[Target, ...]:
+    moved = {member: index for index, changeover in enumerate(changeovers) for member in changeover.members}
+    return tuple(
+        msgspec.structs.replace(
+            target, contactor=msgspec.structs.replace(contactors[position], changeover=moved.get(position))
+        )
+        if position in contactors
+        else target
+        for position, target in enumerate(parts.targets)
     )
 
 
@@ -155,7 +199,7 @@ def _ages_of(asked: Question) -> list[tuple[int, int]]:
     match asked:
         case AllOf(parts) | AnyOf(parts):
             return [age for part in parts for age in _ages_of(part)]
-        case TooOld(signal, age_ms) | Outside(signal, age_ms) | Is(signal, age_ms):
+        case TooOld(signal, age_ms) | Outside(signal, age_ms) | Within(signal, age_ms) | Is(signal, age_ms):
             return [(signal, age_ms)]
         case Fresh(parts):
             return list(parts)

@@ -7,8 +7,8 @@ everything loads or nothing does; the first thing that is wrong is a DocumentErr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -16,8 +16,11 @@ import msgspec
 from drivers.contract import Family
 from drivers.registry import FAMILIES
 from supervisor.kernel.plan import Identity, Plan
-from supervisor.loader.assemble import assemble
+from supervisor.loader.assemble import Switching, assemble, read_changeovers, read_contactors
+from supervisor.loader.changeovers import Announced, announce, members_of
+from supervisor.loader.contactors import charging
 from supervisor.loader.documents import DocumentError, Item, parse, paths, read
+from supervisor.loader.local import read_local
 from supervisor.loader.policies import Policies, Vocabulary, add
 from supervisor.loader.quantity import duration
 from supervisor.loader.sites import Parts, read_bus, read_circuit, read_device, read_identity
@@ -50,17 +53,37 @@ def load(
         site_item.need("start_grace", "how long devices may take to appear, such as 10 s"), 1_000, 600_000
     )
     parts = _devices(site_item, observe, run_dir, families)
+    written = [announce(parts, key, item) for key, item in _fields(site_item, "changeovers")]
     circuits = tuple(read_circuit(parts, key, item) for key, item in _fields(site_item, "circuits"))
     identities, tokens = _identities(site_item)
+    numbers = {identity.name: i for i, identity in enumerate(identities)}
+    words = Vocabulary(parts.names, parts.target_names, numbers, parts.places, parts.coil_names)
+    words = replace(words, moved=_moved(written, words))
+    words = replace(words, charging=charging(parts, words))
+    contactors = read_contactors(parts, words)
+    changeovers = read_changeovers(written, parts, words, contactors)
+    local = read_local(site_item.get("local"), parts, words)
     site_item.done()
     rules = Policies()
-    words = Vocabulary(parts.names, parts.target_names, {identity.name: i for i, identity in enumerate(identities)})
     for document in policies:
         add(rules, document, words)
     digest = _digest([text for _, text in texts], parts, observe)
     site = Site(name, digest, cycle_ms, observe, parts.bus_sites())
-    plan = assemble(site, grace_ms, parts, circuits, identities, rules)
+    rules.permissions = [*local.permissions, *rules.permissions]
+    switching = Switching(contactors, changeovers, local.local)
+    plan = assemble(site, grace_ms, parts, circuits, (*identities, *local.identities), rules, switching)
     return Loaded(site, plan, tokens)
+
+
+def _moved(written: Sequence[Announced], words: Vocabulary) -> dict[str, str]:
+    """For each contactor that belongs to a changeover, which one; none belongs to two."""
+    moved: dict[str, str] = {}
+    for changeover in written:
+        for name, item in members_of(changeover, words).items():
+            if name in moved:
+                raise item.error(f"{name} already belongs to {moved[name]}; a contactor has one changeover")
+            moved[name] = changeover.name
+    return moved
 
 
 def _title(item: Item) -> str:

@@ -1,6 +1,7 @@
 """Questions as people write them, turned into the kernel's.
 
 One line each: ``meter.current_l1 above 35 A`` · ``below`` · ``outside 45 Hz .. 55 Hz`` ·
+``within -20 V .. 20 V`` ·
 ``wallbox.car_state is charging`` · ``meter.power older than 5 s`` · ``a.x differs from b.y by 2 A`` ·
 ``battery unseen`` · ``battery seen``.
 Several: ``{all of: [...]}`` and ``{any of: [...]}``.
@@ -12,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from supervisor.kernel.question import AllOf, AnyOf, Disagree, Fresh, Is, Outside, Question, TooOld
+from supervisor.kernel.question import AllOf, AnyOf, Disagree, Fresh, Is, Outside, Question, TooOld, Within
 from supervisor.kernel.signal import Signal, Unit
 from supervisor.loader.documents import Item, nearest
 from supervisor.loader.quantity import amount, duration
@@ -22,12 +23,16 @@ SHAPES = {
     "above": re.compile(r"(\S+) above (.+)"),
     "below": re.compile(r"(\S+) below (.+)"),
     "outside": re.compile(r"(\S+) outside (.+?) \.\. (.+)"),
+    "within": re.compile(r"(\S+) within (.+?) \.\. (.+)"),
     "is": re.compile(r"(\S+) is (\S+)"),
     "older": re.compile(r"(\S+) older than (.+)"),
     "differs": re.compile(r"(\S+) differs from (\S+) by (.+)"),
     "unseen": re.compile(r"(\S+) unseen"),
     "seen": re.compile(r"(\S+) seen"),
 }
+
+
+RANGED = ("above", "below", "outside", "within")
 
 
 @dataclass(frozen=True)
@@ -83,15 +88,16 @@ def _one(kind: str, words: tuple[str, ...], item: Item, names: Names) -> Questio
         return _sight(kind, words[0], item, names)
     named = names.find(words[0], item)
     index, signal = named.index, named.signal
-    quantities = [_part(item, word, signal.unit) for word in words[1:]] if kind in ("above", "below", "outside") else []
+    quantities = [_part(item, word, signal.unit) for word in words[1:]] if kind in RANGED else []
     if kind == "above":
         return Outside(index, signal.max_age_ms, None, quantities[0])
     if kind == "below":
         return Outside(index, signal.max_age_ms, quantities[0], None)
-    if kind == "outside":
+    if kind in ("outside", "within"):
         if quantities[0] >= quantities[1]:
             raise item.error(f"'{words[1]} .. {words[2]}' is no range; write the smaller one first")
-        return Outside(index, signal.max_age_ms, quantities[0], quantities[1])
+        shape = Outside if kind == "outside" else Within
+        return shape(index, signal.max_age_ms, quantities[0], quantities[1])
     if kind == "is":
         return Is(index, signal.max_age_ms, _code(words[1], named, item))
     if kind == "older":

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from drivers.contract import BusKind, Family, OptionSpec, OutputSpec, SignalSpec, SilenceKind
-from supervisor.kernel.plan import Circuit, Feed, Identity, Phase, Source, Target
-from supervisor.kernel.signal import Signal, Unit
+from drivers.contract import BusKind, Family, Options, OptionSpec, OutputSpec, Shape, SignalSpec, Silence, SilenceKind
+from supervisor.kernel.plan import Circuit, Feed, Identity, Phase, Target
+from supervisor.kernel.signal import Signal, Source, Unit
 from supervisor.loader.documents import Item, name_of, nearest
 from supervisor.loader.quantity import BIT_RATES, amount, duration, rate, scaled
 from supervisor.loader.questions import Named, Names
@@ -22,7 +22,9 @@ BUS_SETTINGS = {
     BusKind.CAN: ("interface", "channel", "bitrate"),
     BusKind.MODBUS: ("transport", "device", "baudrate", "parity", "stopbits"),
     BusKind.SERIAL: ("device", "baudrate", "parity", "stopbits"),
+    BusKind.GPIO: ("factory", "channel"),
 }
+COIL_SETTINGS = ("breaks_load", "zero_flow", "travel", "min_on", "min_off", "per_hour", "precharge", "proof")
 SILENCE_DEFAULT_MS = 500
 HOLD_DEFAULT_MS = 5_000
 CURRENT_MAX = 10_000_000  # mA; no fuse of a house is larger
@@ -42,12 +44,17 @@ class Parts:
     core: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
     target_names: dict[str, tuple[int, Target]] = field(default_factory=dict)
-    rated_to_break: set[str] = field(default_factory=set)
-    zero_flow: dict[str, Item] = field(default_factory=dict)
+    coils: dict[str, dict[str, Item]] = field(default_factory=dict)
+    places: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> Names:
         return Names(self.named, self.core)
+
+    @property
+    def coil_names(self) -> frozenset[str]:
+        """The targets that are contactors' coils."""
+        return frozenset(self.targets[p.index].id for d in self.devices for p in d.outputs if p.spec.contactor)
 
     def bus_sites(self) -> tuple[BusSite, ...]:
         """The buses with their devices, in the order of the document."""
@@ -61,7 +68,7 @@ class Parts:
 
 # ---- buses ---------------------------------------------------------------------------------------------------------
 def read_bus(parts: Parts, key: str, item: Item, observe: bool, run_dir: str) -> None:
-    kind = BusKind(item.need("kind", "can, modbus or serial").one_of([kind.value for kind in BusKind]))
+    kind = BusKind(item.need("kind", "can, modbus, serial or gpio").one_of([kind.value for kind in BusKind]))
     settings: dict[str, int | str] = {}
     for setting in BUS_SETTINGS[kind]:
         given = item.get(setting)
@@ -101,6 +108,8 @@ def _complete(kind: BusKind, settings: dict[str, int | str], item: Item) -> None
         needed = ["interface", "channel"]
     elif kind is BusKind.MODBUS and settings.get("transport") == "tcp":
         needed = []
+    elif kind is BusKind.GPIO:
+        needed = ["factory"]
     else:
         settings.setdefault("parity", "N")
         settings.setdefault("stopbits", 1)
@@ -125,7 +134,7 @@ def read_device(parts: Parts, key: str, item: Item, families: Mapping[str, Famil
     if kind is not family.bus:
         raise bus.error(f"{family.stem} speaks {family.bus.value}, but {bus.text()} is a {kind.value} bus")
     options = _options(family, item.get("options"), item)
-    shape = family.shape(options)
+    shape = _shape(parts, family, options, bus.text(), item)
     observe = bus_observe or ((given := item.get("observe")) is not None and given.flag())
     if (given := item.get("optional")) is not None and given.flag():
         parts.optional.add(name)
@@ -136,6 +145,22 @@ def read_device(parts: Parts, key: str, item: Item, families: Mapping[str, Famil
     parts.bus_of[name] = bus.text()
     parts.items[name] = item
     parts.devices.append(DeviceSite(name, family, options, signals, outputs, silence, after_ms, observe))
+
+
+def _shape(parts: Parts, family: Family, options: Options, bus: str, item: Item) -> Shape:
+    """What the family makes of the options; where it can make nothing of them, that is said at the options."""
+    place = item.get("options") or item
+    try:
+        shape, lines = family.shape(options), {line.number for line in family.lines(options)}
+    except ValueError as error:
+        raise place.error(str(error)) from None
+    for other in parts.devices:
+        taken = (
+            {line.number for line in other.family.lines(other.options)} if parts.bus_of[other.name] == bus else set()
+        )
+        if both := sorted(lines & taken):
+            raise place.error(f"line {both[0]} belongs to {other.name} already; each line of a bus is one thing")
+    return shape
 
 
 def _options(family: Family, item: Item | None, device: Item) -> dict[str, int | bool | str]:
@@ -185,7 +210,7 @@ def _targets(
         places.append(_target(parts, device, spec, settings, observe))
         if spec.silence.kind is not SilenceKind.REVERTS_SAFE and spec.name not in image and not observe:
             raise (settings or item).error(
-                f"{device}.{spec.name} keeps its last order when nobody speaks to it; say what the bus process writes"
+                f"{device}.{spec.name} {_unspoken(spec.silence)}; say what the bus process writes"
                 f" then, such as 'targets: {{{spec.name}: {{silence: {spec.safe}}}}}' with its unit"
             )
         if settings is not None:
@@ -197,6 +222,16 @@ def _targets(
     if image:
         image = {spec.name: image.get(spec.name, spec.safe) for spec in specs}
     return tuple(places), image or None, after_ms
+
+
+def _unspoken(silence: Silence) -> str:
+    """What a device that needs a silence image does when nobody speaks to it."""
+    if silence.kind is SilenceKind.REVERTS_UNSAFE:
+        return (
+            f"lifts its limit by itself {(silence.after_ms or 0) // 1000} s after the last word; a silence image only"
+            " bridges that time, so such a device needs an independent cut-off too, such as a contactor"
+        )
+    return "keeps its last order when nobody speaks to it"
 
 
 def _silence(item: Item, spec: OutputSpec) -> int:
@@ -226,8 +261,8 @@ def _target(parts: Parts, device: str, spec: OutputSpec, settings: Item | None, 
         contactor=None,
         observe=observe,
     )
-    if settings is not None and spec.contactor and (flow := settings.get("zero_flow")) is not None:
-        parts.zero_flow[target.id] = flow
+    if settings is not None and spec.contactor:  # read when everything that it may name is known
+        parts.coils[target.id] = {key: given for key in COIL_SETTINGS if (given := settings.get(key)) is not None}
     parts.targets.append(target)
     parts.target_names[target.id] = (index, target)
     return OutputPlace(index, spec)
@@ -263,6 +298,7 @@ def read_circuit(parts: Parts, key: str, item: Item) -> Circuit:
         blind=_current(item.need("blind", "what each feed may take while the meter says nothing"), 0),
         phases=tuple(Phase(current, power) for current, power in zip(currents, powers, strict=True)),
         feeds=tuple(feeds),
+        asymmetry=_current(given, 1) if (given := item.get("asymmetry")) is not None else None,
     )
     meter.done()
     item.done()

@@ -13,20 +13,23 @@ from supervisor.kernel.cycle import Result, step
 from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.image import absorb, blank
 from supervisor.kernel.lease import Decision, Kind, Request, Verb
+from supervisor.kernel.machines.changeover import Changeover
 from supervisor.kernel.machines.contactor import Contactor as ContactorMachine
 from supervisor.kernel.machines.house import House
 from supervisor.kernel.machines.orchestrator import Orchestrator
-from supervisor.kernel.plan import MODES, Contactor, Identity, Permission, Plan, Source, Target
+from supervisor.kernel.plan import MODES, Identity, Permission, Plan, Target
 from supervisor.kernel.question import Fresh, Is, Outside, Question, TooOld
-from supervisor.kernel.signal import Quality, Reading, Sample, Signal, Unit
+from supervisor.kernel.signal import Quality, Reading, Sample, Signal, Source, Unit
 from supervisor.kernel.state import TargetState, boot
+from supervisor.kernel.switchgear import Contactor
 from supervisor.kernel.trip import Narrowing, Rule
 from supervisor.loader.compiler import compile_machine
 
 START_MS = 100_000
 HOUSE, CONTACTOR, ORCHESTRATOR = map(compile_machine, (House, ContactorMachine, Orchestrator))
-COILS = {"looking": None, "closing": 1, "closed": 1}
-TIMEOUTS_MS = {"looking": 3_000, "open": 200, "closing": 300, "opening": 300, "failed_open": 5_000}
+CHANGEOVER = compile_machine(Changeover)
+COILS = {"looking": None, "closing": 1, "closed": 1, "doubted": 1}
+TIMEOUTS_MS = {"looking": 3_000, "closing": 300, "opening": 300}
 NORMAL = MODES.index("normal")
 replace = msgspec.structs.replace
 
@@ -62,6 +65,7 @@ def coil(signal: int, zero_flow: Question | None = None) -> Target:
             gone=TooOld(signal, 7_500),
             zero_flow=zero_flow,
             timeouts=tuple(TIMEOUTS_MS.get(state) for state in CONTACTOR.states),
+            breaks_ms=0 if zero_flow is None else None,
         ),
     )  # fmt: skip
 
@@ -79,7 +83,7 @@ def plan(**changes: object) -> Plan:
         "site": "toy", "digest": "", "cycle_ms": 50, "grace_ms": 10_000, "observe": False, "signals": (),
         "devices": (), "targets": (BOX,), "rules": (), "caps": (), "circuits": (), "mode_rules": (),
         "permissions": (ALLOWED,), "programs": (), "identities": IDENTITIES,
-        "house": HOUSE, "contactor": CONTACTOR, "orchestrator": ORCHESTRATOR,
+        "house": HOUSE, "contactor": CONTACTOR, "orchestrator": ORCHESTRATOR, "changeover": CHANGEOVER,
         "coils": tuple(COILS.get(state, 0) for state in CONTACTOR.states), **changes,
     }  # fmt: skip
     signals = parts["signals"]
@@ -90,8 +94,9 @@ def plan(**changes: object) -> Plan:
 
 def idle(target: Target = BOX, **changes: object) -> TargetState:
     """A target that is told its safe value and has been for long."""
-    machine = boot(plan(targets=(target,)), 0).targets[0].machine
-    return replace(TargetState(target.safe, None, machine, None, 0, 0, 0, "", False), **changes)
+    booted = boot(plan(targets=(target,)), 0).targets[0]
+    fresh = TargetState(target.safe, None, booted.machine, None, 0, 0, 0, "", False, booted.wear)
+    return replace(fresh, **changes)
 
 
 def good(value: int, at_ms: int = START_MS) -> Reading:

@@ -25,9 +25,9 @@ from kernel_toys import (
 
 from supervisor.kernel.arbitration import envelopes, headroom, measured
 from supervisor.kernel.machine import Machine
-from supervisor.kernel.plan import MODES, Cap, Circuit, Feed, ModeRule, Phase, Plan, Source
+from supervisor.kernel.plan import MODES, Cap, Circuit, Feed, ModeRule, Phase, Plan
 from supervisor.kernel.question import NO, UNKNOWN, YES, Answer
-from supervisor.kernel.signal import MISSING, Quality, Reading, Signal, Unit
+from supervisor.kernel.signal import MISSING, Quality, Reading, Signal, Source, Unit
 from supervisor.kernel.span import Span
 from supervisor.kernel.state import Proven, boot
 from supervisor.kernel.trip import Narrowing, Trip
@@ -65,7 +65,7 @@ def spans(house: Plan, image: tuple[Reading, ...] = (), mode: int = NORMAL, **tr
     cause = trip.get("cause", NO)
     trips = tuple(Trip(0, cause, 0, cause, 0, False) for _ in house.rules)
     told = tuple(idle(target) for target in house.targets)
-    return envelopes(house, image, trips, told, fresh(house), mode, START_MS)[0]
+    return envelopes(house, image, trips, told, fresh(house), (), mode, START_MS)[0]
 
 
 # ---- circuits ----------------------------------------------------------------------------------------------------
@@ -130,8 +130,8 @@ def test_one_blind_phase_makes_the_circuit_blind_and_the_fullest_phase_binds() -
 
 def test_losing_the_meter_never_leaves_more_than_was_proven_last() -> None:
     told = tuple(idle(target) for target in HOUSE.targets)
-    _, proven = envelopes(HOUSE, seen(33_000), (), told, fresh(HOUSE), NORMAL, START_MS)
-    spans_blind, kept = envelopes(HOUSE, seen(33_000), (), told, proven, NORMAL, START_MS + 60_000)
+    _, proven = envelopes(HOUSE, seen(33_000), (), told, fresh(HOUSE), (), NORMAL, START_MS)
+    spans_blind, kept = envelopes(HOUSE, seen(33_000), (), told, proven, (), NORMAL, START_MS + 60_000)
     assert spans_blind[0].hi == 0, "the fuse was full when the meter was last heard; the declared 6 A are not there"
     assert kept == proven
 
@@ -228,7 +228,7 @@ def test_not_knowing_inhibits_closing_and_never_opens_a_contactor(
     )
     told = idle(house.targets[0], output=output, machine=Machine(CONTACTOR.state(state), 0))
     trips = (Trip(0, cause, 0, cause, 0, False),)
-    (span,) = envelopes(house, (good(0),), trips, (told,), fresh(house), NORMAL, START_MS)[0]
+    (span,) = envelopes(house, (good(0),), trips, (told,), fresh(house), (), NORMAL, START_MS)[0]
     assert span.hi == hi
 
 

@@ -16,6 +16,7 @@ from statemachine.exceptions import TransitionNotAllowed
 
 from supervisor.kernel.machine import Machine, Table, advance, word
 from supervisor.kernel.machines.battery import Battery
+from supervisor.kernel.machines.changeover import Changeover
 from supervisor.kernel.machines.charger import Charger
 from supervisor.kernel.machines.contactor import Contactor
 from supervisor.kernel.machines.house import House
@@ -29,9 +30,14 @@ from supervisor.loader.compiler import compile_machine
 
 FACTS = {
     Battery: {"seen", "protecting", "charge_blocked", "discharge_blocked"},
+    Changeover: {
+        "found", "mixed", "move", "back", "rated", "doubt", "upset", "calm", "all_open", "danger", "others_open",
+        "ending", "dead", "made", "failed", "late",
+    },
     Charger: {"seen", "plugged", "charging_now", "faulted_now"},
     Contactor: {
-        "wanted", "shown_open", "shown_closed", "may_open", "cut_off", "gone", "locked", "reset", "late",
+        "wanted", "admitted", "shown_open", "shown_closed", "may_open", "held", "alone", "precharge", "charged",
+        "doubtful", "cut_off", "gone", "spent", "travelled", "locked", "reset", "late",
     },
     House: {
         "maintenance_on", "fault_present", "observing", "trouble", "orphaned", "complete", "grace_over",
@@ -157,14 +163,14 @@ def reachable(table: Table, start: int) -> set[int]:
 
 
 # ---- the contactor -----------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("state", ["looking", "closing", "opening", "failed_open"])
+@pytest.mark.parametrize("state", ["looking", "precharging", "closing", "opening", "failed_open"])
 def test_a_contactor_that_waits_has_a_way_out_when_its_time_is_over(state: str) -> None:
     assert any(row.need & CONTACTOR.bit("late") for row in CONTACTOR.rows[CONTACTOR.state(state)])
 
 
-def test_the_coil_is_told_one_only_while_closing_or_closed_and_nothing_while_looking() -> None:
+def test_the_coil_is_told_one_only_while_closing_closed_or_doubted_and_nothing_while_looking() -> None:
     told = {state: COILS.get(state, 0) for state in CONTACTOR.states}
-    assert {state for state, value in told.items() if value == 1} == {"closing", "closed"}
+    assert {state for state, value in told.items() if value == 1} == {"closing", "closed", "doubted"}
     assert {state for state, value in told.items() if value is None} == {"looking"}
 
 
@@ -174,10 +180,12 @@ def test_a_coil_is_energised_only_from_an_open_contact_that_is_shown_wanted_and_
     ]
     assert {(CONTACTOR.states[s], CONTACTOR.states[row.target]) for s, row in into_closing} == {
         ("open", "closing"),
+        ("precharging", "closing"),
         ("looking", "closed"),  # found closed: it is kept as found
     }
     for state, row in into_closing:
-        needed = ("wanted", "shown_open") if CONTACTOR.states[state] == "open" else ("shown_closed",)
+        found = CONTACTOR.states[state] == "looking"
+        needed = ("shown_closed", "alone") if found else ("wanted", "admitted", "shown_open")
         assert all(row.need & CONTACTOR.bit(fact) for fact in needed)
         assert told(state) is None or row.veto & CONTACTOR.bit("cut_off")
 
@@ -206,9 +214,42 @@ def test_a_weld_ends_by_a_reset_with_the_contact_shown_open_and_by_nothing_else(
 
 
 def test_a_closed_contactor_is_opened_only_where_it_may_open() -> None:
-    rows = [r for r in CONTACTOR.rows[CONTACTOR.state("closed")] if CONTACTOR.states[r.target] == "opening"]
-    assert rows
-    assert all(row.need & CONTACTOR.bit("may_open") and row.veto & CONTACTOR.bit("wanted") for row in rows)
+    for state in ("closed", "doubted"):
+        rows = [r for r in CONTACTOR.rows[CONTACTOR.state(state)] if CONTACTOR.states[r.target] == "opening"]
+        assert rows
+        assert all(row.need & CONTACTOR.bit("may_open") and row.veto & CONTACTOR.bit("wanted") for row in rows)
+
+
+def test_a_coil_that_is_on_goes_off_only_where_it_may_open_or_has_opened_by_itself_or_is_out_of_sight() -> None:
+    """Leaving it on is what never breaks a current."""
+    for state, rows in enumerate(CONTACTOR.rows):
+        for row in rows:
+            if told(state) == 1 != told(row.target):
+                safe = CONTACTOR.bit("may_open") | CONTACTOR.bit("shown_open") | CONTACTOR.bit("gone")
+                assert row.need & safe, (CONTACTOR.states[state], CONTACTOR.events[row.event])
+
+
+@pytest.mark.parametrize("state", ["looking", "draining", "breaking", "waiting", "probing", "making", "settling"])
+def test_a_changeover_that_waits_has_a_way_out(state: str) -> None:
+    """By time, but for the first look, which waits for its contactors' own."""
+    table = compile_machine(Changeover)
+    rows = table.rows[table.state(state)]
+    assert any(row.need & table.bit("late") for row in rows) or state == "looking"
+
+
+def test_a_fault_of_a_changeover_ends_only_when_all_its_contactors_are_proven_open() -> None:
+    table = compile_machine(Changeover)
+    (row,) = table.rows[table.state("faulted")]
+    assert row.need == table.bit("all_open")
+
+
+def test_contacts_break_only_when_nothing_flows_or_all_are_rated_or_one_has_moved_on_its_own() -> None:
+    table = compile_machine(Changeover)
+    for state in ("draining", "held"):
+        rows = [r for r in table.rows[table.state(state)] if table.states[r.target] == "breaking"]
+        for row in rows:
+            late = table.bit("late") | table.bit("rated")
+            assert row.need & table.bit("calm") or row.need & late == late or row.need & table.bit("upset")
 
 
 # ---- names --------------------------------------------------------------------------------------------------------

@@ -6,39 +6,40 @@ import pytest
 from kernel_toys import ALLOWED, IDENTITIES, START_MS, TWO, ask, idle, replace, said, settled
 
 from supervisor.kernel.event import EventKind
-from supervisor.kernel.lease import Kind, Lease, Request, Verb, Verdict
+from supervisor.kernel.lease import Decision, Kind, Lease, Request, Verb, Verdict
 from supervisor.kernel.plan import MODES
-from supervisor.kernel.requests import Judged, work
+from supervisor.kernel.requests import Desk
 from supervisor.kernel.span import Span
-from supervisor.kernel.state import boot
+from supervisor.kernel.state import TargetState, boot
 
 
-def in_mode(mode: str, request: Request) -> Judged:
-    """What comes of a request in a mode and under rules that leave nothing but safe, with leases of anna's in place."""
+def in_mode(mode: str, request: Request) -> tuple[Decision, list[TargetState]]:
+    """The decision on a request, and the targets after it, in a mode and under rules that leave nothing but safe, with
+    leases of anna's in place."""
     granted = Lease(0, 0, Kind.SETTING, 10_000, 10_000, START_MS, START_MS + 900_000, "")
     everywhere = replace(ALLOWED, modes=frozenset(range(len(MODES))))
     about, nothing = replace(TWO, permissions=(everywhere,)), Span(0, 0, "trip", "trip")
-    orchestrators = boot(about, START_MS).orchestrators
-    targets = (idle(lease=granted), idle(lease=granted))
-    return work(about, targets, orchestrators, [nothing, nothing], (request,), MODES.index(mode), START_MS)
+    before = replace(boot(about, START_MS), targets=(idle(lease=granted), idle(lease=granted)))
+    desk = Desk(about, before, before.orchestrators, [nothing, nothing], (), MODES.index(mode), START_MS)
+    desk.expire({})
+    return desk.answer(request), desk.targets
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("identity", [identity.name for identity in IDENTITIES])
 def test_a_stop_passes_in_every_house_mode_from_everybody_for_one_and_for_all(mode: str, identity: str) -> None:
     for target, stopped in (("box.current", [identity, ""]), ("", [identity, identity])):
-        judged = in_mode(mode, ask(Verb.STOP, identity, target=target, now_ms=START_MS - 3_600_000))
-        (decision,) = judged.decisions
+        decision, targets = in_mode(mode, ask(Verb.STOP, identity, target=target, now_ms=START_MS - 3_600_000))
         assert (decision.verdict, decision.target) == (Verdict.DONE, 0 if target else -1)
-        assert [state.stopped_by for state in judged.targets] == stopped
-        assert [state.lease is None for state in judged.targets] == [bool(by) for by in stopped]
+        assert [state.stopped_by for state in targets] == stopped
+        assert [state.lease is None for state in targets] == [bool(by) for by in stopped]
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_release_passes_in_every_house_mode_however_old_it_is(mode: str) -> None:
-    judged = in_mode(mode, ask(Verb.RELEASE, now_ms=START_MS - 3_600_000))
-    assert judged.decisions[0].verdict is Verdict.DONE
-    assert [state.lease is None for state in judged.targets] == [True, False]
+    decision, targets = in_mode(mode, ask(Verb.RELEASE, now_ms=START_MS - 3_600_000))
+    assert decision.verdict is Verdict.DONE
+    assert [state.lease is None for state in targets] == [True, False]
 
 
 def test_a_stop_lasts_until_the_next_grant_and_nobody_renews_past_it() -> None:

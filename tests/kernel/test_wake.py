@@ -15,9 +15,9 @@ from supervisor.kernel.cycle import Result, step
 from supervisor.kernel.image import Image, absorb, blank
 from supervisor.kernel.lease import Kind, Request, Verb
 from supervisor.kernel.machines.meter import Meter
-from supervisor.kernel.plan import MODES, Cap, Device, Permission, Program, Source
+from supervisor.kernel.plan import MODES, Cap, Device, Permission, Program
 from supervisor.kernel.question import Fresh, Outside, TooOld
-from supervisor.kernel.signal import Quality, Sample
+from supervisor.kernel.signal import Quality, Sample, Source
 from supervisor.kernel.state import State, boot
 from supervisor.kernel.trip import Narrowing, Severity
 from supervisor.loader.compiler import compile_machine

@@ -76,3 +76,12 @@ def complaint(site: Path, capsys: pytest.CaptureFixture[str]) -> str:
     assert err.startswith("powerwarden: ")
     assert "Traceback" not in err
     return err.removeprefix("powerwarden: ").rstrip("\n")
+
+
+def refused(wrong: Slip, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Make the slip; ``check`` must refuse the site at the right line and say what is wrong."""
+    line = make(wrong, site)
+    said = complaint(site, capsys)
+    assert said.startswith(f"{site / wrong.file}:{line}: "), said
+    for words in wrong.says:
+        assert words in said

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from loader_slips import EXAMPLE, HOUSE, LIMITS, SITE
+from loader_switching import TEXTS
 
 from supervisor.loader.documents import DocumentError, parse
 from supervisor.loader.load import load
 
-DOCUMENTS = {name: (EXAMPLE / name).read_bytes() for name in (SITE, LIMITS, HOUSE)}
-WORDS = sorted({word for text in DOCUMENTS.values() for word in text.split()})
+HOUSES = {
+    "uc001": {name: (EXAMPLE / name).read_bytes() for name in (SITE, LIMITS, HOUSE)},
+    "switching": {name: text.encode() for name, text in TEXTS.items()},
+}
+PLACES = [(house, name) for house, documents in HOUSES.items() for name in documents]
+WORDS = sorted({word for documents in HOUSES.values() for text in documents.values() for word in text.split()})
 NASTY = [
     b"",
     b"\x00",
@@ -33,7 +39,7 @@ NASTY = [
     b"9" * 30,
     b"nan",
 ]
-ROUNDS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ROUNDS = settings(max_examples=180, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def refusal(documents: dict[str, bytes]) -> DocumentError | None:
@@ -82,19 +88,23 @@ def changed_words(text: bytes, seed: int) -> bytes:
     return text[:at] + dice.choice(WORDS) + text[at + len(word) :]
 
 
+Change = Callable[[bytes, int], bytes]
 CHANGES = st.sampled_from([changed_bytes, changed_lines, changed_words])
 
 
 @ROUNDS
-@given(st.sampled_from(sorted(DOCUMENTS)), st.lists(st.tuples(CHANGES, st.integers(0, 2**32)), min_size=1, max_size=2))
-def test_a_spoilt_document_loads_or_says_what_is_wrong(name: str, changes: list[tuple[object, int]]) -> None:
-    text = DOCUMENTS[name]
+@given(st.sampled_from(PLACES), st.lists(st.tuples(CHANGES, st.integers(0, 2**32)), min_size=1, max_size=2))
+def test_a_spoilt_document_loads_or_says_what_is_wrong(
+    place: tuple[str, str], changes: list[tuple[Change, int]]
+) -> None:
+    house, name = place
+    text = HOUSES[house][name]
     for change, seed in changes:
-        text = change(text, seed)  # type: ignore[operator]
-    error = refusal({**DOCUMENTS, name: text})
+        text = change(text, seed)
+    spoilt = {**HOUSES[house], name: text}
+    error = refusal(spoilt)
     if error:
-        spoilt = {**DOCUMENTS, name: text}[Path(error.file).name]
-        assert 1 <= error.line <= spoilt.count(b"\n") + 1
+        assert 1 <= error.line <= spoilt[Path(error.file).name].count(b"\n") + 1
         assert str(error).isprintable()
 
 

@@ -9,7 +9,7 @@ from loader_slips import SITE, Slip, complaint, copy_of_example, make, slip
 
 WALLBOX = "current: {silence: 0 A, hold: 5 s, ramp: 2 A/s}    # it has no dead-man of its own"
 WALLBOX_TARGETS = f"    targets:\n      {WALLBOX}\n"
-RELAYS = "options: {node: 1, contacts: 4, drop_out_ms: 8000}   # later than the wallbox needs to bring the car to zero"
+COIL = "coil_1: {breaks_load: 0 s}"
 FUSE, MARGIN = "fuse: 35 A", "margin: 2 A "
 METER = "driver: sdm630_modbus\n    bus: lan"
 OPTIMISER_TOKEN = "d30c2e15d5801ff8f788a306c7e49fc6e59ee840930c81c1f9491591e3b48ddb"
@@ -77,13 +77,7 @@ SHAPES = [
     slip("a wallbox has no targets at all", SITE, WALLBOX_TARGETS, "", "{current: {silence:", at="  wallbox:"),
     slip("a silence image is in a forbidden band", SITE, "silence: 0 A", "silence: 4 A", "cannot do 4 A"),
     slip("a silence image is beyond the rating", SITE, "silence: 0 A", "silence: 17 A", "cannot do 17 A"),
-    slip(
-        "a coil is given a ramp",
-        SITE,
-        RELAYS,
-        f"{RELAYS}\n    targets: {{coil_1: {{ramp: 5}}}}  # HERE",
-        "flag has no rate",
-    ),
+    slip("a coil is given a ramp", SITE, COIL, "coil_1: {breaks_load: 0 s, ramp: 5}", "flag has no rate"),
     slip("a list is empty", SITE, "[meter.power_l1, meter.power_l2, meter.power_l3]", "[]", "the list is empty"),
     slip("a phase is forgotten", SITE, ", wallbox.current_l3]", "]", "one current per phase: 3, not 2"),
     slip("a power stands for a current", SITE, "[meter.current_l1,", "[meter.power,", "in mW, not in mA"),

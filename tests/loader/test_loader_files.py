@@ -118,7 +118,7 @@ def test_a_long_value_does_not_bury_the_remedy(tmp_path: Path, capsys: pytest.Ca
     make(Slip(SITE, "driver: goe_modbus", f"driver: {'x' * 100_000}", ()), site)
     said = complaint(site, capsys).removeprefix(str(site / SITE))
     assert len(said) < MESSAGE_MAX + 20
-    assert "known here: goe_modbus, pylontech_can" in said
+    assert "known here: goe_modbus, panel_gpio" in said
 
 
 def test_a_byte_order_mark_and_line_ends_of_another_system_are_read(tmp_path: Path) -> None:

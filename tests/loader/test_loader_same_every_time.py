@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from loader_slips import EXAMPLE, HOUSE, LIMITS, ROOT, SITE, Slip, copy_of_example, make
+from loader_switching import house
 
 from supervisor.loader.load import load
 
@@ -40,6 +41,11 @@ def in_a_process(site: Path, seed: str) -> object:
 def test_the_plan_and_its_digest_do_not_depend_on_the_seed_of_the_hashes() -> None:
     first, second, third = (in_a_process(EXAMPLE, seed) for seed in ("0", "1", "4294967295"))
     assert first == second == third
+
+
+def test_a_house_that_switches_does_not_depend_on_it_either(tmp_path: Path) -> None:
+    site = house(tmp_path)
+    assert in_a_process(site, "0") == in_a_process(site, "1")
 
 
 def test_the_digest_is_the_same_in_two_processes_and_in_another_folder(tmp_path: Path) -> None:
