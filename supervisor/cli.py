@@ -49,7 +49,9 @@ def _verb(
     if site:
         verb.add_argument("site", type=Path, help="the site's folder")
         verb.add_argument("--observe", action="store_true", help="watch only: no write path on any bus")
-    verb.add_argument("--run-dir", type=Path, default=Path("run"), help="for the socket, the log and the journal (run)")
+    verb.add_argument(
+        "--run-dir", type=Path, default=Path("run"), help="for the socket, the log, the journal and the state (run)"
+    )
     return verb
 
 
@@ -97,7 +99,7 @@ def _guardian(chosen: argparse.Namespace) -> int:
     _log()
     loaded = load(chosen.site, str(chosen.run_dir), chosen.observe)
     chosen.run_dir.mkdir(parents=True, exist_ok=True)
-    return run(loaded, _socket(chosen), chosen.run_dir / "journal")
+    return run(loaded, _socket(chosen), chosen.run_dir / "journal", chosen.run_dir)
 
 
 def _bus(chosen: argparse.Namespace) -> int:

@@ -1,24 +1,29 @@
-"""Starts a guardian: loads the site, opens the socket, starts the journal, scans until SIGTERM or SIGINT."""
+"""Starts a guardian: opens the socket, starts the journal, remembers what it must, scans until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from supervisor.guardian.journal import Journal
+from supervisor.guardian.keep import Keeper
 from supervisor.guardian.peers import Peers
 from supervisor.guardian.scan import Guardian
 from supervisor.guardian.watchdog import Watchdog
+from supervisor.kernel.keep import guarded
 from supervisor.loader.load import Loaded
 
 PRIORITY = 20  # SCHED_FIFO; below the kernel's own interrupt threads (50)
 log = logging.getLogger("guardian")
 
 
-def run(loaded: Loaded, socket_path: Path, journal_dir: Path) -> int:
-    """Serve until told to stop. Returns 0, or 2 when the socket or the journal folder cannot be used."""
+def run(loaded: Loaded, socket_path: Path, journal_dir: Path, state_dir: Path) -> int:
+    """Serve until told to stop. Returns 0, or 2 when the socket or the journal folder cannot be used. ``state_dir``:
+    where state.json is; one that cannot be written is said and counted, and the house is supervised all the same."""
+    loaded = replace(loaded, plan=guarded(loaded.plan))
     peers = Peers(socket_path, loaded.site.digest)
     journal = Journal(journal_dir)
     try:
@@ -28,12 +33,16 @@ def run(loaded: Loaded, socket_path: Path, journal_dir: Path) -> int:
         log.error("%s", error)
         return 2
     log.info("real-time priority %s", "granted" if real_time() else "not granted; cycles may come late under load")
-    guardian = Guardian(loaded, peers, journal, Watchdog({"journal": lambda: journal.alive_ns}))
+    keeper = Keeper(state_dir, loaded.site.name)  # after the socket: nobody else writes the same file then
+    watchdog = Watchdog({"journal": lambda: journal.alive_ns, "state": lambda: keeper.alive_ns})
+    guardian = Guardian(loaded, peers, journal, watchdog, keeper)
+    keeper.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: guardian.stop())
     try:
         guardian.run()
     finally:
+        keeper.stop()  # before the socket is free for another guardian
         peers.close()
         journal.stop()
     return 0

@@ -22,11 +22,13 @@ from supervisor.guardian import tell
 from supervisor.guardian.clock import now_ms
 from supervisor.guardian.inbox import GAP_MIN_MS, Inbox
 from supervisor.guardian.journal import Head, Journal, Record, packed
+from supervisor.guardian.keep import Keeper
 from supervisor.guardian.peers import Peer, Peers
 from supervisor.guardian.watchdog import Watchdog
 from supervisor.kernel.cycle import Result, step
 from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.image import blank
+from supervisor.kernel.keep import notes
 from supervisor.kernel.lease import Clause, Decision, Verb, Verdict
 from supervisor.kernel.outputs import Outputs
 from supervisor.kernel.state import boot
@@ -40,7 +42,7 @@ FORMAT = 1
 COUNTERS = (
     *("cycles", "early_cycles", "late_cycles", "skipped_cycles", "requests_busy", "foreign_samples", "lost_images"),
     *("decisions_granted", "decisions_clipped", "decisions_refused", "decisions_done"),
-    *("journal_refused", "watchdog_fed", "watchdog_withheld", "peers_refused"),
+    *("journal_refused", "state_not_kept", "watchdog_fed", "watchdog_withheld", "peers_refused"),
 )
 log = logging.getLogger("guardian")
 
@@ -48,16 +50,21 @@ log = logging.getLogger("guardian")
 class Guardian:
     """Owns the kernel's state. ``run`` returns after ``stop`` has been called (from a signal handler)."""
 
-    def __init__(self, loaded: Loaded, peers: Peers, journal: Journal, watchdog: Watchdog) -> None:
+    def __init__(
+        self, loaded: Loaded, peers: Peers, journal: Journal, watchdog: Watchdog, keeper: Keeper | None = None
+    ) -> None:
         self._loaded, self._plan, self._site = loaded, loaded.plan, loaded.site
-        self._peers, self._journal, self._watchdog = peers, journal, watchdog
+        self._peers, self._journal, self._watchdog, self._keeper = peers, journal, watchdog, keeper
         start_ms = now_ms()
-        self._state = boot(self._plan, start_ms)
+        booted = boot(self._plan, start_ms)
+        self._state = keeper.begin(self._plan, booted) if keeper else booted
         self._inbox = Inbox(self._plan, self._site, blank(self._plan.signals), start_ms)
         self._outputs: Outputs | None = None
         self._describe = tell.describe(loaded)
         self._reports: dict[str, wire.Report] = {}
-        self._events: deque[Event] = deque(maxlen=EVENTS_SHOWN)
+        self._events: deque[Event] = deque(notes(self._plan, self._state), maxlen=EVENTS_SHOWN)
+        for event in self._events:
+            log.warning("%s %s: %s", event.kind.value, event.subject, event.text)
         self._counters = dict.fromkeys(COUNTERS, 0)
         self._shown_ms = self._wake_ms = start_ms
         self._news = False
@@ -82,6 +89,8 @@ class Guardian:
             if not early:
                 deadline = self._next(deadline, started)
             self._cycle(started, timely)
+        if self._keeper:
+            self._keeper.last(self._plan, self._state)
         log.info("stopped after %d cycles", self._counters["cycles"])
 
     def _next(self, deadline: int, started: int) -> int:
@@ -132,6 +141,8 @@ class Guardian:
         result = step(self._plan, self._state, inbox.image, tuple(r for _, r in inbox.requests), at_ms)
         mode_changed = result.state.house.state != self._state.house.state
         self._write_down(result, at_ms)
+        if self._keeper:
+            self._keeper.after(self._plan, self._state, result.state)
         self._state, self._outputs, self._wake_ms = result.state, result.outputs, result.wake_ms
         if timely:  # a dead-man is renewed by whole and timely cycles only; the next one is never far
             self._say(result, at_ms)
@@ -224,6 +235,7 @@ class Guardian:
             self._watchdog.withheld,
         )
         self._counters["peers_refused"] = self._peers.refused
+        self._counters["state_not_kept"] = self._keeper.not_kept if self._keeper else 0
         shown = tell.snapshot(
             self._plan, self._state, self._inbox.image, self._outputs, self._buses(), self._events, self._counters
         )

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from supervisor import wire
 from supervisor.kernel.event import Event
 from supervisor.kernel.lease import Clause, Decision, Lease
+from supervisor.kernel.machine import Machine
 from supervisor.kernel.outputs import Outputs
-from supervisor.kernel.plan import MODES, Plan
+from supervisor.kernel.plan import MODES, Plan, Target
 from supervisor.kernel.question import NO, Image
 from supervisor.kernel.signal import Quality, Reading
-from supervisor.kernel.state import State, TargetState
+from supervisor.kernel.state import State, TargetState, Wear
 from supervisor.loader.load import Loaded
 from supervisor.loader.quantity import shown
 from supervisor.site import OutputPlace
@@ -31,10 +32,14 @@ def describe(loaded: Loaded) -> wire.Describe:
     machines += [
         wire.MachineInfo(t.id, plan.contactor.name, plan.contactor.states) for t in plan.targets if t.contactor
     ]
+    machines += [wire.MachineInfo(c.id, plan.changeover.name, plan.changeover.states) for c in plan.changeovers]
     machines += [wire.MachineInfo(i.name, plan.orchestrator.name, plan.orchestrator.states) for i in plan.identities]
     rules = [
         (rule.id, rule.why)
-        for rows in (plan.rules, plan.caps, plan.circuits, plan.mode_rules, plan.permissions, plan.programs)
+        for rows in (
+            *(plan.rules, plan.caps, plan.circuits, plan.mode_rules, plan.permissions, plan.programs),
+            *(plan.changeovers, plan.needs, plan.groups, plan.local.hands),
+        )
         for rule in rows
     ]
     return wire.Describe(
@@ -46,7 +51,16 @@ def describe(loaded: Loaded) -> wire.Describe:
         signals=tuple(wire.SignalInfo(s.id, s.unit.value, s.max_age_ms, codes[i]) for i, s in enumerate(plan.signals)),
         targets=tuple(
             wire.TargetInfo(
-                t.id, t.unit.value, t.lo, t.hi, t.safe, t.step, t.bands, t.contactor is not None, silence.get(i, "")
+                t.id,
+                t.unit.value,
+                t.lo,
+                t.hi,
+                t.safe,
+                t.step,
+                t.bands,
+                t.contactor is not None,
+                silence.get(i, ""),
+                _places(plan, t),
             )
             for i, t in enumerate(plan.targets)
         ),
@@ -54,6 +68,13 @@ def describe(loaded: Loaded) -> wire.Describe:
         identities=tuple(wire.IdentityInfo(i.name, i.role, loaded.tokens.get(i.name, "")) for i in plan.identities),
         rules=tuple(rules),
     )
+
+
+def _places(plan: Plan, target: Target) -> tuple[tuple[int, str], ...]:
+    """The positions of a changeover's target, by name."""
+    if target.changeover is None:
+        return ()
+    return tuple((i, place.name) for i, place in enumerate(plan.changeovers[target.changeover].places))
 
 
 def _silence(place: OutputPlace, image: object) -> str:
@@ -80,7 +101,11 @@ def snapshot(
     now_ms = state.now_ms
     ages = plan.signals
     machines = [wire.MachineState(m.state, now_ms - m.since_ms) for m in state.devices]
-    machines += [wire.MachineState(t.machine.state, now_ms - t.machine.since_ms) for t in state.targets if t.machine]
+    machines += [_contactor(t.machine, t.wear, now_ms) for t in state.targets if t.machine]
+    machines += [
+        wire.MachineState(s.machine.state, now_ms - s.machine.since_ms, s.reason[: wire.TEXT_MAX])
+        for s in state.switches
+    ]
     machines += [wire.MachineState(o.machine.state, now_ms - o.machine.since_ms) for o in state.orchestrators]
     return wire.Snapshot(
         at_ms=now_ms,
@@ -101,6 +126,11 @@ def snapshot(
         events=tuple(wire.Event(e.at_ms, e.kind.value, e.subject, e.text[: wire.TEXT_MAX]) for e in events),
         counters=tuple(counters.items()),
     )
+
+
+def _contactor(machine: Machine, wear: Wear | None, now_ms: int) -> wire.MachineState:
+    worn = (wear.closings, wear.broken) if wear is not None else None
+    return wire.MachineState(machine.state, now_ms - machine.since_ms, wear=worn)
 
 
 def _seen(reading: Reading, max_age_ms: int, now_ms: int) -> wire.Seen:

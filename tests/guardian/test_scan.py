@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ import pytest
 from supervisor import wire
 from supervisor.guardian.clock import now_ms
 from supervisor.guardian.journal import Journal
+from supervisor.guardian.keep import Content, Disk, Keeper, decoded, encoded
 from supervisor.guardian.peers import Peers
 from supervisor.guardian.scan import VALID_CYCLES, Guardian
 from supervisor.guardian.watchdog import Watchdog
+from supervisor.kernel.keep import UNREADABLE, Kept, KeptContactor, guarded
 from supervisor.loader.load import Loaded, load
 
 EXAMPLE = Path("policies/uc001")
@@ -24,13 +27,15 @@ class Bench:
     """A guardian whose cycles the test turns by hand, and a peer of each role."""
 
     def __init__(self, folder: Path, observe: bool = False) -> None:
-        self.loaded: Loaded = load(EXAMPLE, observe=observe)
+        loaded = load(EXAMPLE, observe=observe)
+        self.loaded: Loaded = replace(loaded, plan=guarded(loaded.plan))
         self.path = str(folder / "guardian.sock")
         self.peers = Peers(Path(self.path), self.loaded.site.digest)
         self.peers.open()
         self.journal = Journal(folder / "journal")
         self.watchdog = Watchdog({})
-        self.guardian = Guardian(self.loaded, self.peers, self.journal, self.watchdog)
+        self.keeper = Keeper(folder, self.loaded.site.name)
+        self.guardian = Guardian(self.loaded, self.peers, self.journal, self.watchdog, self.keeper)
 
     def join(self, role: wire.Role, name: str) -> socket.socket:
         sock = wire.connect(self.path)
@@ -124,3 +129,77 @@ def test_a_deadline_that_was_missed_is_skipped_and_counted(bench: Bench) -> None
     assert bench.guardian._next(1_000, 1_230) == 1_250, "no burst: the deadlines in between are gone"
     assert bench.guardian._counters["late_cycles"] == 1
     assert bench.guardian._counters["skipped_cycles"] == 4
+
+
+# ---- what survives a restart ---------------------------------------------------------------------------------------
+def write_state(folder: Path, what: Kept) -> None:
+    (folder / "state.json").write_bytes(encoded(Content(1, "a house", "", what)))
+
+
+def test_a_guardian_boots_with_what_was_kept_tells_it_and_keeps_it_again(tmp_path: Path) -> None:
+    was = Kept({"relays.coil_2": KeptContactor(7, 3, 0, 0, "welded")}, stops={"wallbox.current": "phone"})
+    write_state(tmp_path, was)
+    bench = Bench(tmp_path)
+    view = bench.join(wire.Role.VIEW, "view")
+    bench.cycle()
+    bench.guardian._show(now_ms())
+    shown = [word for word in words(view) if isinstance(word, wire.Snapshot)][-1]
+    assert {event.subject for event in shown.events} >= {"relays.coil_2", "wallbox.current"}
+    assert dict(shown.counters)["state_not_kept"] == 0
+    assert shown.targets[1].output == 0
+    bench.keeper.start()
+    bench.keeper.stop()
+    now = decoded((tmp_path / "state.json").read_bytes()).kept
+    assert (now.contactors["relays.coil_2"], now.stops) == (was.contactors["relays.coil_2"], was.stops)
+    bench.peers.close()
+
+
+def test_a_change_is_handed_over_in_its_own_cycle_and_a_quiet_cycle_hands_over_nothing(bench: Bench) -> None:
+    gateway = bench.join(wire.Role.GATEWAY, "gateway")
+    bench.cycle()
+    before = bench.keeper._slot
+    bench.cycle()
+    assert bench.keeper._slot is before
+    gateway.send(ask(wire.Verb.STOP, 1))
+    bench.cycle()
+    assert bench.keeper._slot is not None
+    assert bench.keeper._slot.kept.stops == {"wallbox.current": "phone"}
+
+
+def test_with_an_unreadable_state_the_house_is_in_fault_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_bytes(b"?")
+    bench = Bench(tmp_path)
+    view = bench.join(wire.Role.VIEW, "view")
+    bench.cycle()
+    bench.cycle()
+    bench.guardian._show(now_ms())
+    shown = [word for word in words(view) if isinstance(word, wire.Snapshot)][-1]
+    assert (shown.mode, [trip.rule for trip in shown.trips if trip.latched]) == ("fault", [UNREADABLE])
+    bench.peers.close()
+
+
+def test_what_could_not_be_kept_is_counted_where_people_look(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    view = bench.join(wire.Role.VIEW, "view")
+    bench.keeper.not_kept = 3
+    bench.cycle()
+    bench.guardian._show(now_ms())
+    shown = [word for word in words(view) if isinstance(word, wire.Snapshot)][-1]
+    assert dict(shown.counters)["state_not_kept"] == 3
+    bench.peers.close()
+
+
+def test_a_stop_writes_what_is_left_of_the_budgets(tmp_path: Path) -> None:
+    class NeverWrites(Disk):
+        def read(self, path: Path) -> bytes:
+            return encoded(Content(1, "a house", "", Kept({"relays.coil_1": KeptContactor(paid_in_ms=3_600_000)})))
+
+    bench = Bench(tmp_path)
+    bench.keeper = Keeper(tmp_path, bench.loaded.site.name, NeverWrites())
+    bench.guardian = Guardian(bench.loaded, bench.peers, bench.journal, bench.watchdog, bench.keeper)
+    bench.guardian._cycle(now_ms() + 60_000, True)
+    bench.guardian.stop()
+    bench.guardian.run()
+    assert bench.keeper._slot is not None
+    assert bench.keeper._slot.kept.contactors["relays.coil_1"].paid_in_ms <= 3_540_000
+    bench.peers.close()
