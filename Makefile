@@ -32,7 +32,7 @@ check: $(VENV)/dev ## ruff, mypy --strict, the walls, the house lint
 	$(BIN)/lint-imports
 	$(BIN)/python tests/walls/house_lint.py
 
-prove: $(VENV)/dev ## every machine explored to closure; its page in docs/machines must not differ
+prove: $(VENV)/dev ## machines and changeovers explored to closure; their pages in docs/machines must not differ
 	$(BIN)/python -m tests.prove $(WRITE)
 
 bench: $(VENV)/dev ## P1, P6 and P7, each beside a floor of the same run

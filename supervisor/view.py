@@ -107,7 +107,7 @@ def _trips(describe: Describe, snapshot: Snapshot) -> RenderableType:
 def _targets(describe: Describe, snapshot: Snapshot) -> Table:
     table = _table("Targets", "target", "output", "may be asked", "bound by", "lease")
     for info, now in zip(describe.targets, snapshot.targets, strict=True):
-        name, output = plain(info.id), plain(phrase(now.output, info.unit), "bold")
+        name, output = plain(info.id), plain(phrase(now.output, info.unit, info.codes), "bold")
         table.add_row(name, output, _envelope(info, now), _binding(now), _lease(info, now))
     return table
 
@@ -115,7 +115,7 @@ def _targets(describe: Describe, snapshot: Snapshot) -> Table:
 def _envelope(info: TargetInfo, now: TargetState) -> Text:
     if now.empty_by:
         return Text("nothing", "red")
-    return plain(f"{phrase(now.lo, info.unit)} .. {phrase(now.hi, info.unit)}")
+    return plain(f"{phrase(now.lo, info.unit, info.codes)} .. {phrase(now.hi, info.unit, info.codes)}")
 
 
 def _binding(now: TargetState) -> Text:
@@ -131,14 +131,16 @@ def _lease(info: TargetInfo, now: TargetState) -> Text:
     held = now.lease
     if held is None:
         return plain(f"- ({now.wanted_by})" if now.wanted_by else "-", "dim")
-    return plain(f"{held.holder} {phrase(held.value, info.unit)} {held.kind}, {held.expires_in_ms // 1_000} s left")
+    return plain(
+        f"{held.holder} {phrase(held.value, info.unit, info.codes)} {held.kind}, {held.expires_in_ms // 1_000} s left"
+    )
 
 
 def _devices(describe: Describe, snapshot: Snapshot) -> Table:
     states: dict[str, list[str]] = {}
     for machine, at in zip(describe.machines, snapshot.machines, strict=True):
         device, _, part = machine.id.partition(".")
-        words = f"{part} {machine.states[at.state]} {lasting(at.for_ms)}"
+        words = f"{part} {machine.states[at.state]} {lasting(at.for_ms)}" + (f" ({at.why})" if at.why else "")
         states.setdefault(device, []).append(words.lstrip())
     readings: dict[str, list[Text]] = {}
     oldest: dict[str, int] = {}
@@ -183,7 +185,7 @@ def _events(snapshot: Snapshot) -> RenderableType:
 def line(describe: Describe, snapshot: Snapshot) -> str:
     """Mode, outputs and trips on one line, for a log."""
     outputs = (
-        f"{info.id}={phrase(now.output, info.unit)}"
+        f"{info.id}={phrase(now.output, info.unit, info.codes)}"
         for info, now in zip(describe.targets, snapshot.targets, strict=True)
     )
     flags = "simulated " * describe.simulated + "observe " * describe.observe

@@ -98,7 +98,8 @@ class SignalInfo(Message, frozen=True):
 
 
 class TargetInfo(Message, frozen=True):
-    """What can be asked for: rating in ``unit``; ``forbidden``: open intervals in it; ``silence`` in words."""
+    """What can be asked for: rating in ``unit``; ``forbidden``: open intervals in it; ``silence`` in words; ``codes``:
+    the names of a changeover's positions."""
 
     id: Name
     unit: Name
@@ -109,6 +110,7 @@ class TargetInfo(Message, frozen=True):
     forbidden: tuple[tuple[Int, Int], ...]
     contactor: bool
     silence: Text
+    codes: Annotated[tuple[tuple[Int, Name], ...], Bounded] = ()
 
 
 class MachineInfo(Message, frozen=True):
@@ -174,8 +176,12 @@ class TargetState(Message, frozen=True):
 
 
 class MachineState(Message, frozen=True):
+    """``why`` it does not go on, of a changeover. ``wear``: (closings, openings under current) of a contactor."""
+
     state: Int
     for_ms: Int
+    why: Text = ""
+    wear: tuple[Int, Int] | None = None
 
 
 class TripInfo(Message, frozen=True):

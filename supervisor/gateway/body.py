@@ -97,9 +97,9 @@ def wish(body: bytes, target: TargetInfo) -> Wish:
     """A setpoint for ``target``. Raises Problem 422 when value, unit or duration cannot be meant."""
     asked = parse(body, Setpoint)
     try:
-        value = units.to_kernel(_literal(asked.value, target.unit), asked.unit, target.unit)
+        value = units.to_kernel(_literal(asked.value, target), asked.unit, target.unit)
     except units.UnitError as error:
-        step = units.phrase(max(1, target.step), target.unit) if target.unit != "flag" else "0 or 1"
+        step = units.phrase(max(1, target.step), target.unit) if target.unit not in ("flag", "code") else "0 or 1"
         raise _bad(str(error), f"{target.id} is asked for in {units.shown_unit(target.unit)}, step {step}") from None
     return Wish(value, asked.unit, asked.kind, duration(asked.duration_s), asked.request_id or fresh_id())
 
@@ -122,10 +122,14 @@ def fresh_id() -> str:
     return secrets.token_hex(8)
 
 
-def _literal(raw: msgspec.Raw, kernel_unit: str) -> Decimal:
-    """The number in ``raw``; a switch may also be told "on" or "off"."""
+def _literal(raw: msgspec.Raw, target: TargetInfo) -> Decimal:
+    """The number in ``raw``; a switch may also be told "on" or "off", a changeover the name of a position."""
     text = _text(raw)
-    if kernel_unit == "flag":
+    if target.codes:
+        text = {f'"{name}"': str(code) for code, name in target.codes}.get(text, text)
+        if text not in (str(code) for code, _ in target.codes):
+            raise units.UnitError(f"its positions are {', '.join(name for _, name in target.codes)}")
+    if target.unit == "flag":
         text = {'"on"': "1", '"off"': "0"}.get(text, text)
         if text not in ("0", "1"):
             raise units.UnitError('a switch takes 1 or "on", 0 or "off"')

@@ -69,6 +69,7 @@ class Metrics(Collector):
             yield from _house(view)
             yield from _signals(view)
             yield from _targets(view)
+            yield from _wear(view)
             yield from _buses(view)
             yield from _totals(view)
 
@@ -142,6 +143,18 @@ def _targets(view: View) -> Iterator[Metric]:
         ((info.id,), max(0, now.lease.expires_in_ms - view.age_ms) / 1_000 if now.lease else 0.0) for info, now in pairs
     ]
     yield _gauge("lease_remaining_seconds", "Time until the lease ends, 0 without one.", ("target",), leases)
+
+
+def _wear(view: View) -> Iterator[Metric]:
+    """What wears a contactor out; the counts survive restarts of the guardian."""
+    worn = [
+        (info.id, at.wear) for info, at in zip(view.describe.machines, view.snapshot.machines, strict=True) if at.wear
+    ]
+    closings = [((name,), float(wear[0])) for name, wear in worn]
+    yield _counter("contactor_closings", "Times a contactor was told to close.", ("contactor",), closings)
+    broken = [((name,), float(wear[1])) for name, wear in worn]
+    text = "Times it opened under current, or where none was measured."
+    yield _counter("contactor_openings_under_current", text, ("contactor",), broken)
 
 
 def _buses(view: View) -> Iterator[Metric]:

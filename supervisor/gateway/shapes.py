@@ -63,6 +63,8 @@ def machines(view: View) -> list[Json]:
     """Each state machine's state by name, and for how long."""
     return [
         {"id": info.id, "kind": info.kind, "state": info.states[at.state], "for_s": seconds(at.for_ms + view.age_ms)}
+        | ({"why": at.why} if at.why else {})
+        | ({} if at.wear is None else {"closings": at.wear[0], "openings_under_current": at.wear[1]})
         for info, at in zip(view.describe.machines, view.snapshot.machines, strict=True)
     ]
 
@@ -105,6 +107,8 @@ def _target(info: TargetInfo, now: TargetState, age_ms: int, why: dict[str, str]
         "lease": None if now.lease is None else lease(now.lease, units.shown_unit(info.unit), info.unit, age_ms),
         "rating": rating | {"forbidden": [[say(lo), say(hi)] for lo, hi in info.forbidden]},
         "contactor": info.contactor,
+        "positions": [name for _, name in info.codes],
+        "position": dict(info.codes).get(now.output) if now.output is not None else None,
         "silence": info.silence,
     }
 

@@ -31,7 +31,7 @@ SPELLINGS: Mapping[str, Mapping[str, int]] = {
     "permille": {"%": 10, "permille": 1, "‰": 1},
     "ms": {"s": 1_000, "ms": 1},
     "flag": {"flag": 1, "on/off": 1},
-    "code": {"code": 1},
+    "code": {"code": 1, "position": 1},
     "count": {"count": 1},
 }
 

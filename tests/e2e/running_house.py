@@ -18,13 +18,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from hil.house import find, load
 from hil.unix_socket import ask
 from supervisor import view, wire
 
@@ -63,11 +64,15 @@ class RunningHouse:
         start_rig: bool = True,
         house: str = "uc001",
         example: Path = EXAMPLE,
+        edits: Mapping[str, str] | None = None,
     ) -> None:
         self.dir = Path(tempfile.mkdtemp(prefix="pw-"))
-        self.port = free_ports(3)
-        self.url = f"http://127.0.0.1:{self.port + 2}"
-        self.site = self._site(example)
+        self.ports = sorted({entry.link.number for entry in load(find(house)).entries if entry.link.kind == "tcp"})
+        span = self.ports[-1] - self.ports[0] + 1 if self.ports else 1
+        self.port = free_ports(span + 1)
+        self.listen = self.port + span
+        self.url = f"http://127.0.0.1:{self.listen}"
+        self.site = self._site(example, edits or {})
         self.observe = observe
         self.rig: subprocess.Popen[bytes] | None = None
         if start_rig:
@@ -76,11 +81,14 @@ class RunningHouse:
         if start_product:
             self.start_product()
 
-    def _site(self, example: Path) -> Path:
+    def _site(self, example: Path, edits: Mapping[str, str]) -> Path:
         site = self.dir / "site"
         shutil.copytree(example, site)
         text = (site / "site.yaml").read_text()
-        text = text.replace("15020", str(self.port)).replace("15021", str(self.port + 1))
+        for port in self.ports:
+            text = text.replace(f"port: {port}", f"port: {self.port + port - self.ports[0]}")
+        for old, new in edits.items():
+            text = text.replace(old, new)
         (site / "site.yaml").write_text(text)
         return site
 
@@ -96,7 +104,7 @@ class RunningHouse:
         self.until(lambda: "ready" in self.log("rig"), "the rig is ready")
 
     def start_product(self) -> None:
-        listen = ["--listen", f"127.0.0.1:{self.port + 2}", *(["--observe"] if self.observe else [])]
+        listen = ["--listen", f"127.0.0.1:{self.listen}", *(["--observe"] if self.observe else [])]
         command = ["-m", "supervisor.cli", "run", str(self.site), "--run-dir", str(self.dir), *listen]
         self.product = self._spawn("product", command)
 
