@@ -70,15 +70,10 @@ def _interlocked(
     """Interlocks with what does not belong to this changeover; with its own contactors its way deals."""
     opened = list(states)
     for member in changeover.members:  # as they will be when the first one closes, as far as interlocks can see
-        machine = states[member].machine
-        if machine is not None:
-            name = "closed" if member in members else "open"
-            opened[member] = replace(
-                states[member], machine=Machine(plan.contactor.state(name), machine.since_ms - DAY_MS)
-            )
+        name = "closed" if member in members else "open"
+        opened[member] = replace(states[member], machine=Machine(plan.contactor.state(name), now_ms - DAY_MS))
     for member in members:
-        trial = list(opened)
-        if by := interlock.bars(plan, member, trial, image, now_ms):
+        if by := interlock.bars(plan, member, opened, image, now_ms):
             return f"{plan.targets[member].id} is kept open by {by}"
     return ""
 

@@ -49,11 +49,12 @@ def shut(plan: Plan, trips: tuple[Trip, ...], state: State, maintenance: bool) -
         found |= dict.fromkeys(plan.local.locks, "maintenance is on")
     for position, target in enumerate(state.targets):
         if target.machine is not None and plan.contactor.states[target.machine.state] in ("welded", "locked_out"):
-            name = plan.targets[position].id
-            found[position] = f"it is {plan.contactor.states[target.machine.state]}"
-            for changeover in plan.changeovers:
-                if position in changeover.members:
-                    found[changeover.target] = f"{name} is {plan.contactor.states[target.machine.state]}"
+            state_name = plan.contactor.states[target.machine.state]
+            found[position] = f"it is {state_name}"
+            contactor = plan.targets[position].contactor
+            if contactor is not None and contactor.changeover is not None:
+                moved = plan.changeovers[contactor.changeover].target
+                found[moved] = f"{plan.targets[position].id} is {state_name}"
     return found
 
 

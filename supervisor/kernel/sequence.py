@@ -16,7 +16,7 @@ import msgspec
 from supervisor.kernel import changeover, facts, flow, interlock, wear
 from supervisor.kernel.arbitration import shared
 from supervisor.kernel.around import Around
-from supervisor.kernel.machine import advance, asked
+from supervisor.kernel.machine import Machine, advance, asked
 from supervisor.kernel.outputs import Outputs, settle, wish
 from supervisor.kernel.plan import Plan, Target
 from supervisor.kernel.question import YES, Image
@@ -131,9 +131,7 @@ def _switch(
 ) -> TargetState:
     """One cycle of a contactor."""
     state, now_ms = states[position], around.now_ms
-    machine, worn = state.machine, state.wear
-    if machine is None or worn is None:
-        raise TypeError(f"{plan.targets[position].id} is a contactor without a machine")
+    machine, worn = state.machine or Machine(plan.contactor.initial, now_ms), state.wear or Wear()
     calm = _calm(plan, contactor, switches, around)
     closed = plan.contactor.states[machine.state] in ("closed", "doubted", "looking")
     unwanted_ms = (now_ms if worn.unwanted_ms is None else worn.unwanted_ms) if closed and not wanted else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from supervisor.kernel import trip, wear
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import Image
-from supervisor.kernel.state import State, TargetState
+from supervisor.kernel.state import State, TargetState, Wear
 from supervisor.kernel.switchgear import Contactor
 from supervisor.kernel.wear import HOUR_MS
 
@@ -62,15 +62,10 @@ def _times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
         if switch.calm_ms is not None:
             yield switch.calm_ms + changeover.calm_ms
         yield switch.arrived_ms + changeover.dwell_ms
-        for odd_ms in switch.odd_ms:
-            if odd_ms is not None:
-                yield odd_ms + changeover.skew_ms
+        yield from (odd_ms + changeover.skew_ms for odd_ms in switch.odd_ms if odd_ms is not None)
     for group in plan.groups:
-        if group.dead_ms:
-            for member in group.members:
-                machine = state.targets[member].machine
-                if machine is not None:
-                    yield machine.since_ms + group.dead_ms
+        machines = (state.targets[member].machine for member in group.members)
+        yield from (machine.since_ms + group.dead_ms for machine in machines if machine is not None)
 
 
 def _target_times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
@@ -91,10 +86,10 @@ def _target_times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
 def _contactor_times(contactor: Contactor, at: TargetState, since_ms: int) -> Iterator[int]:
     yield at.changed_ms + contactor.min_on_ms
     yield at.changed_ms + contactor.min_off_ms
-    if at.wear is not None:
-        yield since_ms + wear.rest_ms(at.wear)
-        yield at.wear.due_ms - HOUR_MS + (HOUR_MS // contactor.per_hour if contactor.per_hour else 0)
-        if at.wear.unproven_ms is not None:
-            yield at.wear.unproven_ms + contactor.doubt_ms
-        if at.wear.unwanted_ms is not None and contactor.breaks_ms is not None:
-            yield at.wear.unwanted_ms + contactor.breaks_ms
+    worn = at.wear or Wear()
+    yield since_ms + wear.rest_ms(worn)
+    yield worn.due_ms - HOUR_MS + (HOUR_MS // contactor.per_hour if contactor.per_hour else 0)
+    if worn.unproven_ms is not None:
+        yield worn.unproven_ms + contactor.doubt_ms
+    if worn.unwanted_ms is not None and contactor.breaks_ms is not None:
+        yield worn.unwanted_ms + contactor.breaks_ms

@@ -22,6 +22,7 @@ from supervisor.kernel.question import (
     Outside,
     Question,
     TooOld,
+    Within,
 )
 from supervisor.kernel.signal import MISSING, Quality, Reading
 
@@ -159,7 +160,7 @@ def test_fresh_wants_every_one_of_its_signals_at_its_own_age() -> None:
 
 # ---- what they look at -------------------------------------------------------------------------------------------
 def test_a_question_names_the_signals_that_it_looks_at() -> None:
-    assert ABOVE.signals() == ON.signals() == TooOld(0, 1).signals() == (0,)
+    assert ABOVE.signals() == ON.signals() == TooOld(0, 1).signals() == Within(0, 1, 0, 1).signals() == (0,)
     assert FAR.signals() == Fresh(((0, 1), (1, 1))).signals() == (0, 1)
     assert AllOf((ABOVE, Say(YES))).signals() == AnyOf((ABOVE, Say(YES))).signals() == (0, 7)
 

@@ -1,6 +1,6 @@
 """A yard that is left alone until its wake comes to the same end as one that is stepped every cycle.
 
-Its senders speak every 200 ms, so three of four cycles bring nothing new.
+Its senders speak every 400 ms, so seven of eight cycles bring nothing new.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from supervisor.kernel.outputs import Outputs
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.trip import Latch
 
-SPEAK_MS = 200
+SPEAK_MS = 400
 ODD: dict[str, Plan] = {
     "ab": yard(AB, dwell_ms=3_333, latch=Latch.DANGER),
     "phases": yard(PHASES, per_hour=20, against=False),

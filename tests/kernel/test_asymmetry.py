@@ -1,0 +1,66 @@
+"""One phase may import only so much more than another: what a single-phase wallbox may draw follows from all three."""
+
+from __future__ import annotations
+
+import pytest
+from kernel_toys import BOX, START_MS, current, good, idle, plan, replace
+
+from supervisor.kernel.arbitration import envelopes, headroom
+from supervisor.kernel.plan import Circuit, Feed, Phase
+from supervisor.kernel.signal import MISSING, Reading, Signal, Source, Unit
+from supervisor.kernel.state import boot
+
+NAMES = [f"meter.current_l{n}" for n in (1, 2, 3)]
+SIGNALS = (
+    *map(current, NAMES),
+    *(Signal(f"meter.power_l{n}", Unit.POWER, 2_000, -(10**9), 10**9) for n in (1, 2, 3)),
+    current("box.drawn"),
+)
+PHASES = tuple(Phase(Source(n, 2_000), Source(n + 3, 2_000)) for n in range(3))
+ON_L1 = Feed(0, (Source(6, 2_000), None, None))
+CIRCUIT = Circuit("circuits.house", "20 A between phases", 35_000, 2_000, 6_000, PHASES, (ON_L1,), 20_000)
+
+
+def image(*flows: int, drawn: int = 0) -> tuple[Reading, ...]:
+    """Readings of the three conductors, export negative, and of what the wallbox draws on L1."""
+    return tuple(map(good, (*(abs(flow) for flow in flows), *(230 * flow for flow in flows), drawn)))
+
+
+def room(circuit: Circuit, readings: tuple[Reading, ...]) -> int:
+    return headroom(circuit, ON_L1, readings, (idle(),), None, START_MS).most
+
+
+@pytest.mark.parametrize(
+    ("flows", "drawn", "most"),
+    [
+        ((0, 0, 0), 0, 20_000),
+        ((10_000, 4_000, 6_000), 8_000, 20_000 - 6_000 + 8_000),
+        ((4_000, 10_000, 10_000), 0, 20_000 + 6_000),  # the others import more: there is more for L1
+        ((-20_000, 0, 0), 0, 20_000 + 20_000),  # what the sun gives on L1 is subtracted first
+        ((2_000, -15_000, 0), 0, 20_000 - 17_000),  # the others export: that is asymmetry, too
+    ],
+)
+def test_the_phase_may_import_so_much_more_than_the_least_of_the_others(
+    flows: tuple[int, int, int], drawn: int, most: int
+) -> None:
+    assert room(replace(CIRCUIT, fuse=100_000), image(*flows, drawn=drawn)) == most
+
+
+def test_the_fuse_binds_where_it_is_the_tighter_one() -> None:
+    assert room(CIRCUIT, image(30_000, 30_000, 30_000)) == 35_000 - 2_000 - 30_000
+
+
+def test_without_the_limit_only_the_fuse_counts() -> None:
+    assert room(replace(CIRCUIT, asymmetry=None), image(2_000, -15_000, 0)) == 31_000
+
+
+def test_a_phase_that_nobody_measures_leaves_what_is_declared_for_the_blind() -> None:
+    readings = list(image(0, 0, 0))
+    readings[1] = MISSING
+    assert room(CIRCUIT, tuple(readings)) == 6_000
+
+
+def test_the_envelope_names_the_circuit() -> None:
+    house = plan(signals=SIGNALS, targets=(replace(BOX, hi=32_000),), circuits=(CIRCUIT,))
+    (span,) = envelopes(house, image(0, 0, 0), (), (idle(),), boot(house, 0).proven, (), 0, START_MS)[0]
+    assert (span.hi, span.hi_by) == (20_000, "circuits.house")
