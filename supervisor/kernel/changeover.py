@@ -40,12 +40,14 @@ def step(
     urgent: bool,
     image: Image,
     now_ms: int,
+    hasty: bool = False,
 ) -> Switch:
     """One cycle of a changeover that shall be in place ``wish``. ``states``: the targets as the last cycle left them.
-    ``urgent``: a rule or a stop wants it there, so nothing that is only good manners delays it."""
+    ``urgent``: a rule or a stop wants it there, and where that is refused, everything open. ``hasty``: somebody in the
+    house wants it there. Neither waits for the dwell, which is only good manners."""
     changeover = plan.changeovers[index]
     switch = flow.watch(plan, changeover, switch, states, image, now_ms)
-    refused = refusal(plan, index, switch, wish, states, image, now_ms, urgent)
+    refused = refusal(plan, index, switch, wish, states, image, now_ms, urgent or hasty)
     if urgent and refused:
         wish, refused = OPEN, ""
     name = plan.changeover.states[switch.machine.state]

@@ -146,7 +146,7 @@ class Desk:
 
     def _refusal(self, index: int, place: int | None, local: bool) -> str:
         """Why a changeover cannot go to this place, in words; "" when it can, or when there is no such place. Somebody
-        in the house need not come back when its dwell is over: the changeover waits for that by itself."""
+        in the house does not wait for its dwell."""
         if place is None or not 0 <= place < len(self.plan.changeovers[index].places):
             return ""
         switch = self.switches[index]

@@ -16,6 +16,7 @@ import msgspec
 from supervisor.kernel import changeover, facts, flow, interlock, wear
 from supervisor.kernel.arbitration import shared
 from supervisor.kernel.around import Around
+from supervisor.kernel.hands import LOCAL
 from supervisor.kernel.machine import Machine, advance, asked
 from supervisor.kernel.outputs import Outputs, settle, wish
 from supervisor.kernel.plan import Plan, Target
@@ -90,7 +91,9 @@ def _change(
         return changeover.step(plan, index, switch, states, target.safe, True, around.image, around.now_ms)
     if position in around.frozen:
         wanted = switch.at
-    return changeover.step(plan, index, switch, states, wanted, False, around.image, around.now_ms)
+    lease = states[position].lease
+    hasty = lease is not None and plan.identities[lease.holder].role == LOCAL
+    return changeover.step(plan, index, switch, states, wanted, False, around.image, around.now_ms, hasty)
 
 
 def _wanted(
