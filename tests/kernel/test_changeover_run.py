@@ -213,10 +213,10 @@ def test_a_position_that_does_not_exist_or_that_a_rule_forbids_is_refused() -> N
     assert run.order("b").clauses[-1].rule == "limits.alarm"
 
 
-def test_a_countdown_is_told_once() -> None:
+def test_a_dwell_is_told_once() -> None:
     run = parked(about=yard(dwell_ms=60_000), place="b", drawing=False)
     run.events.clear()
-    run.press()
+    run.release()
     run.go(30_000)
     told = [e.text for e in run.events if e.kind is EventKind.CHANGEOVER]
     assert len(told) == 1
