@@ -116,6 +116,7 @@ def _add_timeline(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     line.add_argument("--api", help="the product's HTTP API, such as http://127.0.0.1:8080, for lanes of its states")
     line.add_argument("--power", nargs="*", default=["grid L1", "car L1", "pv L1", "battery L1"], metavar="NAME")
     line.add_argument("--lane", nargs="*", default=["house"], metavar="MACHINE", help="such as house, bundle")
+    line.add_argument("--title", help="what stands above the picture (default: the run directory)")
     line.add_argument("--out", default="timeline.svg", help="the picture (default timeline.svg)")
 
 
@@ -253,7 +254,7 @@ def _timeline(arguments: argparse.Namespace) -> int:
             arguments.dir, arguments.seconds, 0.2, arguments.api, lambda s: progress.update(task, completed=s)
         )
         moments = list(seen)
-    picture = draw(moments, f"{arguments.dir}, {arguments.seconds:g} s", arguments.power, arguments.lane)
+    picture = draw(moments, arguments.title or arguments.dir, arguments.power, arguments.lane)
     Path(arguments.out).write_text(picture, "utf-8")
     print(arguments.out)
     return 0

@@ -121,13 +121,13 @@ def _chart(moments: Sequence[Moment], powers: Sequence[str], end: float) -> list
     values = {name: [float(str(_at(m, "power", name) or 0)) for m in moments] for name in powers}
     most = max((max(line) for line in values.values()), default=0.0)
     least = min((min(line) for line in values.values()), default=0.0)
-    top, bottom = max(1000.0, -(-most // 1000) * 1000), min(0.0, least // 1000 * 1000)
+    step = next(step for step in (500, 1000, 2000, 5000, 10_000, 50_000, 10**9) if (most - least) / step <= 8)
+    top, bottom = max(step, -(-most // step) * step), min(0, least // step * step)
 
     def at(watt: float) -> float:
         return round(TOP + CHART_H * (top - watt) / (top - bottom), 1)
 
     parts = []
-    step = 1000 * max(1, round((top - bottom) / 6000))
     for watt in range(int(bottom), int(top) + 1, step):
         shade = "#888" if watt == 0 else "#ddd"
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at(watt)}" y2="{at(watt)}" stroke="{shade}"/>')

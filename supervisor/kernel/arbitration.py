@@ -134,7 +134,11 @@ def headroom(
     What other feeds have been promised but do not draw yet is counted as drawn, so two chargers never share one gap.
     A phase whose meter says nothing is counted as full; then ``blind`` is left, and never more than was there ``last``.
     """
-    rooms = [_phase_room(circuit, feed, position, image, before, now_ms) for position in range(len(circuit.phases))]
+    rooms = [
+        _phase_room(circuit, feed, position, image, before, now_ms)
+        for position in range(len(circuit.phases))
+        if position not in feed.absent
+    ]
     known = [room for room in rooms if room is not None]
     if len(known) == len(rooms):
         return Room(min(known), True)
@@ -151,10 +155,10 @@ def _phase_room(
     promised = sum(
         max((before[other.target].output or 0) - drawn(other, position, image, now_ms), 0)
         for other in circuit.feeds
-        if other.target != feed.target
+        if other.target != feed.target and position not in other.absent
     )
     room = circuit.fuse - circuit.margin - flow + own - promised
-    if circuit.asymmetry is None or feed.own[position] is None:
+    if circuit.asymmetry is None:
         return room
     others = [measured(phase, image, now_ms) for at, phase in enumerate(circuit.phases) if at != position]
     known = [other for other in others if other is not None]

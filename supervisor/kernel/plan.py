@@ -69,10 +69,12 @@ class Phase(msgspec.Struct, frozen=True, gc=False):
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """A target that draws from a circuit; ``own`` is its own measured current on each phase of the circuit."""
+    """A target that draws from a circuit; ``own`` is its own measured current on each phase of the circuit (None: it
+    draws, and nobody measures it). ``absent``: the phases on which it has no wire."""
 
     target: int
     own: tuple[Source | None, ...]
+    absent: tuple[int, ...] = ()
 
 
 class Circuit(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ BUS_SETTINGS = {
     BusKind.GPIO: ("factory", "channel"),
 }
 COIL_SETTINGS = ("breaks_load", "zero_flow", "travel", "min_on", "min_off", "per_hour", "precharge", "proof")
+UNMEASURED = ("none", "absent")  # it draws there, and nobody measures it; it has no wire there
 SILENCE_DEFAULT_MS = 500
 HOLD_DEFAULT_MS = 5_000
 CURRENT_MAX = 10_000_000  # mA; no fuse of a house is larger
@@ -286,10 +287,13 @@ def read_circuit(parts: Parts, key: str, item: Item) -> Circuit:
             raise own.error(f"there is no target '{name}'{nearest(name, parts.target_names)}")
         if (unit := parts.target_names[name][1].unit) is not Unit.CURRENT:
             raise own.error(f"{name} is set in {unit.value}; a fuse can only hold back what is set as a current")
-        sources = tuple(_source(parts, part, Unit.CURRENT) if part.text() != "none" else None for part in own)
+        sources = tuple(_source(parts, part, Unit.CURRENT) if part.text() not in UNMEASURED else None for part in own)
         if len(sources) != len(currents):
             raise own.error(f"one current per phase: {len(currents)}, not {len(sources)}")
-        feeds.append(Feed(parts.target_names[name][0], sources))
+        absent = tuple(phase for phase, part in enumerate(own) if part.text() == "absent")
+        if len(absent) == len(sources):
+            raise own.error("it is absent from every phase, so it does not hang on this circuit; remove it")
+        feeds.append(Feed(parts.target_names[name][0], sources, absent))
     circuit = Circuit(
         id=f"circuits.{name_of(key, item)}",
         why=reason,

@@ -16,8 +16,17 @@ from running_house import ROOT, RunningHouse
 from supervisor import wire
 
 SOON_S = 45.0
-SHORT = {"dwell: 7 min": "dwell: 1 s", "dwell: 10 min": "dwell: 1 s"}
-"""Nobody waits for minutes here that only keep a house from following every cloud."""
+SHORT = {
+    "dwell: 7 min": "dwell: 1 s",
+    "dwell: 10 min": "dwell: 1 s",
+    "for: 6 s ": "for: 2 s ",
+    "for: 5 s ": "for: 2 s ",
+    "settle: 10 s": "settle: 2 s",
+    "settle: 5 s": "settle: 2 s",
+    "drain_within: 30 s": "drain_within: 10 s",
+    "hold: 45 s": "hold: 5 s",
+}
+"""Nobody waits here for what only gives a car and a cloud their time."""
 
 
 def _running(name: str) -> Iterator[RunningHouse]:

@@ -33,7 +33,7 @@ def hints(svg: str) -> list[str]:
 
 def test_powers_moving_contacts_and_states_have_their_places() -> None:
     svg = draw(moments(), "A <house>", ["car L1", "grid L1"], ["house"])
-    assert {"A <house>", "car L1", "grid L1", "relays 1", "house", "2 kW", "-1 kW"} <= set(texts(svg))
+    assert {"A <house>", "car L1", "grid L1", "relays 1", "house", "2 kW", "-0.5 kW"} <= set(texts(svg))
     assert "relays 2" not in texts(svg)  # it never moved
     assert hints(svg) == [
         "relays 1: False from 0.0 s to 1.0 s",

@@ -17,7 +17,7 @@ SIGNALS = (
     current("box.drawn"),
 )
 PHASES = tuple(Phase(Source(n, 2_000), Source(n + 3, 2_000)) for n in range(3))
-ON_L1 = Feed(0, (Source(6, 2_000), None, None))
+ON_L1 = Feed(0, (Source(6, 2_000), None, None), absent=(1, 2))
 CIRCUIT = Circuit("circuits.house", "20 A between phases", 35_000, 2_000, 6_000, PHASES, (ON_L1,), 20_000)
 
 
@@ -44,6 +44,25 @@ def test_the_phase_may_import_so_much_more_than_the_least_of_the_others(
     flows: tuple[int, int, int], drawn: int, most: int
 ) -> None:
     assert room(replace(CIRCUIT, fuse=100_000), image(*flows, drawn=drawn)) == most
+
+
+def test_a_full_phase_on_which_it_has_no_wire_takes_nothing_from_it() -> None:
+    assert room(replace(CIRCUIT, asymmetry=None), image(0, 33_000, 33_000)) == 33_000
+
+
+def test_a_phase_on_which_it_draws_unmeasured_does() -> None:
+    everywhere = Feed(0, (Source(6, 2_000), None, None))
+    readings = image(0, 30_000, 0)
+    about = replace(CIRCUIT, asymmetry=None, feeds=(everywhere,))
+    assert headroom(about, everywhere, readings, (idle(),), None, START_MS).most == 3_000
+
+
+def test_what_a_rival_was_promised_counts_only_where_it_has_a_wire() -> None:
+    rival = Feed(1, (None, None, None), absent=(0,))
+    about = replace(CIRCUIT, asymmetry=None, feeds=(ON_L1, rival))
+    told = (idle(), idle(output=16_000))
+    assert headroom(about, ON_L1, image(0, 0, 0), told, None, START_MS).most == 33_000
+    assert headroom(about, rival, image(0, 0, 0), (idle(output=16_000), idle()), None, START_MS).most == 33_000
 
 
 def test_the_fuse_binds_where_it_is_the_tighter_one() -> None:

@@ -80,6 +80,13 @@ SHAPES = [
     slip("a coil is given a ramp", SITE, COIL, "coil_1: {breaks_load: 0 s, ramp: 5}", "flag has no rate"),
     slip("a list is empty", SITE, "[meter.power_l1, meter.power_l2, meter.power_l3]", "[]", "the list is empty"),
     slip("a phase is forgotten", SITE, ", wallbox.current_l3]", "]", "one current per phase: 3, not 2"),
+    slip(
+        "a wallbox hangs on no phase",
+        SITE,
+        "[wallbox.current_l1, wallbox.current_l2, wallbox.current_l3]",
+        "[absent, absent, absent]",
+        "absent from every phase",
+    ),
     slip("a power stands for a current", SITE, "[meter.current_l1,", "[meter.power,", "in mW, not in mA"),
     slip("a circuit feeds a coil", SITE, "wallbox.current: [", "relays.coil_1: [", "set in flag", "as a current"),
     slip(
