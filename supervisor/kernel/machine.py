@@ -61,9 +61,11 @@ def asked(table: Table, state: int, of: object) -> int:
     for row in rows:
         mask |= row.need | row.veto
     bits = 0
-    for position, fact in enumerate(table.facts):
-        if mask >> position & 1 and getattr(of, fact)():
-            bits |= 1 << position
+    while mask:  # the lowest bit that is left
+        bit = mask & -mask
+        if getattr(of, table.facts[bit.bit_length() - 1])():
+            bits |= bit
+        mask ^= bit
     return bits
 
 
