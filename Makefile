@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:8080
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test check prove bench lock clean
+.PHONY: help run observe test check prove bench day lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,6 +37,13 @@ prove: $(VENV)/dev ## machines and changeovers explored to closure; their pages 
 
 bench: $(VENV)/dev ## P1, P6 and P7, each beside a floor of the same run
 	$(BIN)/python -m tests.bench
+
+day: $(VENV)/dev ## a day of the example house, replayed by another Python: OTHER=python3.13
+	rm -rf build/day && mkdir -p build/day
+	$(BIN)/python tests/replay/replay_day.py record build/day/journal
+	$(or $(OTHER),$(PYTHON)) -m venv build/day/venv
+	build/day/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.lock
+	PYTHONHASHSEED=1 build/day/venv/bin/python tests/replay/replay_day.py replay build/day/journal
 
 lock: $(VENV)/dev ## resolve the dependencies anew
 	$(PIP) uv

@@ -10,9 +10,10 @@ from pathlib import Path
 
 EPILOG = """\
 a first session:
-  powerwarden check policies/uc001          does the site load, and what does it say
+  powerwarden check policies/uc001          is the site right, and what remains energised without us
   powerwarden run policies/uc001            supervise it; Ctrl-C stops
   powerwarden status --watch                the live view, from a second terminal
+  powerwarden explain wallbox.current       why it does what it does, what clears it, what you can do
   curl http://127.0.0.1:8080/v1/state       the same for programs
 A site is a folder with a site.yaml and policy documents (*.yaml) beside it.
 """
@@ -29,8 +30,10 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     run = _verb(verbs, "run", "start guardian, buses and gateway for a site, and keep them running", site=True)
     run.add_argument("--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="where the gateway serves HTTP")
-    check = verbs.add_parser("check", help="load a site and say what is wrong with it, without starting anything")
+    check = verbs.add_parser("check", help="say what is wrong with a site, and what it does without us")
     check.add_argument("site", type=Path, help="the site's folder")
+    check.add_argument("--strict", action="store_true", help="warnings count, too (exit code 1)")
+    check.add_argument("--json", action="store_true", help="the same as data")
     status = verbs.add_parser("status", help="what the house is doing now")
     status.add_argument("--run-dir", type=Path, default=Path("run"), help="where the guardian's socket is (run)")
     status.add_argument("--watch", action="store_true", help="stay and show changes")
@@ -39,6 +42,34 @@ def parser() -> argparse.ArgumentParser:
     bus.add_argument("name", help="the bus, as site.yaml calls it")
     gateway = _verb(verbs, "gateway", "only the gateway (used by run and by the systemd unit)", site=False)
     gateway.add_argument("--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="where to serve HTTP")
+    replay = verbs.add_parser("replay", help="decide a recorded journal again, and compare byte for byte")
+    replay.add_argument("journal", type=Path, help="a folder such as run/journal, or one segment of it")
+    replay.add_argument(
+        "--with", dest="other", type=Path, metavar="SITE", help="what the policies of this folder would have decided"
+    )
+    report = verbs.add_parser("report", help="what the house did or, in observe, would have done; and why")
+    report.add_argument("--since", default="7d", metavar="TIME", help="how far to look back: 12h, 7d, 2w (7d)")
+    report.add_argument("--run-dir", type=Path, default=Path("run"), help="where the journal is (run)")
+    explain = verbs.add_parser(
+        "explain", help="why a target does what it does: what happened, what clears it, what to do"
+    )
+    explain.add_argument("target", nargs="?", default="house", help="a target, a device, or house (house)")
+    explain.add_argument("--at", metavar="TIME", help="then instead of now: 16:05, 2026-11-20T16:05 or -10min")
+    explain.add_argument("--run-dir", type=Path, default=Path("run"), help="where the journal is (run)")
+    explain.add_argument("--json", action="store_true", help="the same as data")
+    draw = verbs.add_parser("draw", help="a site's buses, circuits, rules and machines as Markdown and Mermaid")
+    draw.add_argument("site", type=Path, help="the site's folder")
+    draw.add_argument("--out", type=Path, metavar="DIR", help="one file per page, and an index (one document, printed)")
+    ack = verbs.add_parser(
+        "ack",
+        help="acknowledge a nuisance latch with an installer's key, or make one",
+        description="Acknowledges a nuisance latch whose cause has gone, with an installer's key; or makes such a key.",
+    )
+    ack.add_argument("rule", nargs="?", help="the latched row, such as limits.too_warm")
+    ack.add_argument("--key", type=Path, metavar="FILE", help="the installer's private key")
+    ack.add_argument("--new-key", type=Path, metavar="FILE", help="make a key; prints its line for site.yaml")
+    ack.add_argument("--url", default="http://127.0.0.1:8080", help="the house's gateway (http://127.0.0.1:8080)")
+    ack.add_argument("--site", metavar="NAME", help="sign only if the house has this name")
     return top
 
 
@@ -55,9 +86,17 @@ def _verb(
     return verb
 
 
+def _joined(argv: list[str]) -> list[str]:
+    """``--at -10min`` is one option and its time, although the time looks like an option."""
+    if "--at" not in argv[:-1]:
+        return argv
+    place = argv.index("--at")
+    return [*argv[:place], f"--at={argv[place + 1]}", *argv[place + 2 :]]
+
+
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit code: 0 well, 1 stopped with trouble, 2 a document or an argument is wrong."""
-    chosen = parser().parse_args(argv)
+    chosen = parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     from supervisor.loader.documents import DocumentError
 
     try:
@@ -66,6 +105,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"powerwarden: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        return 1
+    except BrokenPipeError:  # somebody has read enough: `powerwarden check SITE | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -122,12 +164,21 @@ def _gateway(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    from supervisor.loader.load import load
+    from supervisor.check import report
+    from supervisor.loader.load import DocumentError, load
 
-    plan = load(chosen.site).plan
-    print(f"{plan.site}: loads. {len(plan.signals)} signals, {len(plan.targets)} targets, {len(plan.rules)} limits,")
-    print(f"{len(plan.permissions)} permissions, {len(plan.identities)} orchestrators.")
-    return 0
+    try:
+        checked = report.check(load(chosen.site))
+    except DocumentError as error:
+        if not chosen.json:
+            raise
+        print(report.refused(error.file, error.line, error.message))
+        return 2
+    if chosen.json:
+        print(report.data(checked, chosen.strict))
+    else:
+        report.show(report.text(checked, chosen.strict), sys.stdout)
+    return checked.exit_code(chosen.strict)
 
 
 def _status(chosen: argparse.Namespace) -> int:
@@ -136,7 +187,55 @@ def _status(chosen: argparse.Namespace) -> int:
     return status(str(_socket(chosen)), chosen.watch)
 
 
-VERBS = {"run": _run, "guardian": _guardian, "bus": _bus, "gateway": _gateway, "check": _check, "status": _status}
+def _replay(chosen: argparse.Namespace) -> int:
+    from supervisor.replay.console import replay
+
+    return replay(chosen.journal, chosen.other, print)
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    from supervisor.replay.console import report
+
+    return report(chosen.since, chosen.run_dir, print)
+
+
+def _ack(chosen: argparse.Namespace) -> int:
+    from supervisor import ack
+
+    if chosen.new_key is not None and chosen.rule is None:
+        return ack.new_key(chosen.new_key)
+    if chosen.rule is None or chosen.key is None:
+        print("powerwarden ack: name a rule and its --key FILE, or make a key with --new-key FILE", file=sys.stderr)
+        return 2
+    return ack.acknowledge(chosen.rule, chosen.key, chosen.url.rstrip("/"), chosen.site)
+
+
+def _explain(chosen: argparse.Namespace) -> int:
+    from supervisor.explain.main import run
+
+    return run(chosen.target, chosen.at, chosen.run_dir, chosen.json)
+
+
+def _draw(chosen: argparse.Namespace) -> int:
+    from supervisor.draw.pages import run
+    from supervisor.loader.load import load
+
+    return run(load(chosen.site), chosen.out)
+
+
+VERBS = {
+    "run": _run,
+    "check": _check,
+    "status": _status,
+    "explain": _explain,
+    "draw": _draw,
+    "replay": _replay,
+    "report": _report,
+    "ack": _ack,
+    "guardian": _guardian,
+    "bus": _bus,
+    "gateway": _gateway,
+}
 
 if __name__ == "__main__":
     os.environ.setdefault("PYTHONUNBUFFERED", "1")

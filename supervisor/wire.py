@@ -5,7 +5,7 @@ Rules
   decode, or says more, is a :class:`WireError`; the receiver counts it and closes the connection.
 * Numbers are integers in kernel units; msgpack could carry NaN, so there is no float field at all.
 * Who may say what follows from the role in :class:`Hello` (checked against the peer's user id by the guardian):
-  a bus says Samples and Report; the gateway says asks; a view says nothing.
+  a bus says Samples and Report; the gateway says asks and passes acknowledgements on; a view says nothing.
 * ``at_ms``, ``received_ms`` and ``valid_until_ms`` are CLOCK_MONOTONIC in ms, which all processes of a machine share.
 """
 
@@ -153,17 +153,22 @@ class Seen(Message, frozen=True):
 
 
 class LeaseInfo(Message, frozen=True):
+    """``starts_in_ms``: of a program that waits, else 0."""
+
     target: Name
     holder: Name
     kind: Name
     value: Int
     expires_in_ms: Int
     request_id: Name
+    starts_in_ms: Int = 0
 
 
 class TargetState(Message, frozen=True):
     """``output``: what is being said on the wire (None before the first image). ``lo``/``hi``: the envelope;
-    ``lo_by``/``hi_by``: the rule that binds at that edge. ``empty_by``: the rule that left nothing, or ""."""
+    ``lo_by``/``hi_by``: the rule that binds at that edge, and ``lo_for_ms``/``hi_for_ms`` for how much longer, where
+    time alone decides. ``empty_by``: the rule that left nothing, or "". ``holds_ms``: for how long it will not relax.
+    ``planned``: the program that waits for its start. ``hunting``: it goes up and down too often."""
 
     output: Int | None
     wanted_by: Name
@@ -173,6 +178,11 @@ class TargetState(Message, frozen=True):
     hi_by: Name
     empty_by: Name
     lease: LeaseInfo | None
+    lo_for_ms: Int | None = None
+    hi_for_ms: Int | None = None
+    holds_ms: Int | None = None
+    planned: LeaseInfo | None = None
+    hunting: bool = False
 
 
 class MachineState(Message, frozen=True):
@@ -185,12 +195,15 @@ class MachineState(Message, frozen=True):
 
 
 class TripInfo(Message, frozen=True):
-    """A row that acts now. ``answer``: yes, no or unknown; ``latched``: "", "nuisance" or "danger"."""
+    """A row that acts now. ``answer``: yes, no or unknown; ``latched``: "", "nuisance" or "danger". ``challenge``: what
+    an installer signs to acknowledge it, "" where nobody can. ``trips``: how many count towards a danger latch."""
 
     rule: Name
     answer: Name
     latched: Name
     for_ms: Int
+    challenge: Name = ""
+    trips: Int = 0
 
 
 class BusInfo(Message, frozen=True):
@@ -251,7 +264,8 @@ class Ask(Message, frozen=True):
 
     ``received_ms``: when the gateway got it; older than 1 s it is refused (a resumed process asks nothing old),
     except STOP and RELEASE. ``unit`` must be the target's. ``duration_ms``: None takes the kind's default.
-    ``request_id``: the same id again gets the same answer and changes nothing.
+    ``request_id``: the same id again gets the same answer and changes nothing. ``number``: the sender's own count; one
+    that does not grow changes nothing. ``starts_in_ms``: of a program.
     """
 
     seq: Int
@@ -265,6 +279,26 @@ class Ask(Message, frozen=True):
     request_id: Name
     received_ms: Int
     dry_run: bool
+    number: Int | None = None
+    starts_in_ms: Int | None = None
+
+
+class Acknowledge(Message, frozen=True):
+    """An installer's word about a nuisance latch, passed on by the gateway, which cannot make one up. ``challenge``: as
+    the row's TripInfo shows it; ``signature``: Ed25519 over :func:`signed`, by the private key of ``public_key``. Both
+    in hex. ``seq`` and ``received_ms`` as in :class:`Ask`; the answer is an :class:`Answer`."""
+
+    seq: Int
+    rule: Name
+    challenge: Name
+    public_key: Name
+    signature: Annotated[str, msgspec.Meta(max_length=128)]
+    received_ms: Int
+
+
+def signed(site: str, rule: str, challenge: str) -> bytes:
+    """What an installer signs: one line each, and none of them can hold a line's end."""
+    return f"powerwarden acknowledge 1\n{site}\n{rule}\n{challenge}\n".encode()
 
 
 class Answer(Message, frozen=True):
@@ -277,7 +311,7 @@ class Answer(Message, frozen=True):
     lease: LeaseInfo | None
 
 
-Word = Hello | Samples | Report | Image | Describe | Snapshot | Ask | Answer
+Word = Hello | Samples | Report | Image | Describe | Snapshot | Ask | Acknowledge | Answer
 _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Word] = msgspec.msgpack.Decoder(Word)
 

@@ -30,6 +30,7 @@ DURATION_MAX_MS = 7 * 24 * 3_600_000  # a week; the policy's own caps are far be
 
 # Printable ASCII only: the id is shown on terminals and in logs.
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[!-~]+\Z")]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 ABSENT = msgspec.Raw(b"")
 
 
@@ -38,20 +39,33 @@ class Setpoint(msgspec.Struct, forbid_unknown_fields=True):
 
     value: msgspec.Raw
     unit: Annotated[str, msgspec.Meta(max_length=16)]
-    kind: Literal["live", "setting"] = "live"
+    kind: Literal["live", "setting", "program"] = "live"
     duration_s: msgspec.Raw = ABSENT
     request_id: RequestId = ""
+    starts_in_s: msgspec.Raw = ABSENT
+    number: Number | None = None
 
 
 class Renewal(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /v1/targets/{id}/renew; an empty body renews for the kind's default."""
+    """POST /v1/targets/{id}/renew; an empty body renews for as long as it was granted."""
 
     duration_s: msgspec.Raw = ABSENT
     request_id: RequestId = ""
+    number: Number | None = None
 
 
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /v1/heartbeat says nothing else."""
+class Beat(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /v1/heartbeat; it may count, and says nothing else."""
+
+    number: Number | None = None
+
+
+class Acknowledgement(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /v1/latches/{rule}/acknowledge: all in lower-case hex, as supervisor.wire.Acknowledge carries them."""
+
+    challenge: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
+    public_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    signature: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{128}\Z")]
 
 
 @dataclass(frozen=True)
@@ -63,9 +77,11 @@ class Wish:
     kind: str
     duration_ms: int | None
     request_id: str
+    starts_in_ms: int | None
+    number: int | None
 
 
-Shape = TypeVar("Shape", Setpoint, Renewal, Nothing)
+Shape = TypeVar("Shape", Setpoint, Renewal, Beat, Acknowledgement)
 
 
 async def read(request: Request) -> bytes:
@@ -101,19 +117,21 @@ def wish(body: bytes, target: TargetInfo) -> Wish:
     except units.UnitError as error:
         step = units.phrase(max(1, target.step), target.unit) if target.unit not in ("flag", "code") else "0 or 1"
         raise _bad(str(error), f"{target.id} is asked for in {units.shown_unit(target.unit)}, step {step}") from None
-    return Wish(value, asked.unit, asked.kind, duration(asked.duration_s), asked.request_id or fresh_id())
+    start_ms = duration(asked.starts_in_s, "starts_in_s")
+    request_id = asked.request_id or fresh_id()
+    return Wish(value, asked.unit, asked.kind, duration(asked.duration_s), request_id, start_ms, asked.number)
 
 
-def duration(raw: msgspec.Raw) -> int | None:
+def duration(raw: msgspec.Raw, name: str = "duration_s") -> int | None:
     """Milliseconds, or None for the kind's default. Raises Problem 422 unless it is > 0 and whole in ms."""
     if not bytes(raw):
         return None
     try:
         length = units.to_kernel(units.number(_text(raw)), "s", "ms")
     except units.UnitError as error:
-        raise _bad(f"duration_s: {error}", "give seconds, for example 30") from None
+        raise _bad(f"{name}: {error}", "give seconds, for example 30") from None
     if not 0 < length <= DURATION_MAX_MS:
-        raise _bad("duration_s is not between 0.001 s and a week", "give seconds, for example 30")
+        raise _bad(f"{name} is not between 0.001 s and a week", "give seconds, for example 30")
     return length
 
 

@@ -28,11 +28,12 @@ from supervisor.gateway.door import Door
 from supervisor.gateway.link import Absent, Link, View, monotonic_ms
 from supervisor.gateway.metrics import CONTENT_TYPE, Metrics
 from supervisor.gateway.problem import HEADERS, Problem, on_bug, on_http, on_problem, reply
-from supervisor.wire import Answer, Ask, TargetInfo, Verb
+from supervisor.wire import Acknowledge, Answer, Ask, TargetInfo, Verb
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 GRANTED = ("granted", "clipped", "done")
+RATE_RULES = {"request.rate", "acknowledge.rate"}
 HELD_RULE = "lease.held"
 
 
@@ -88,6 +89,7 @@ class Api:
         wish = body.wish(raw, info)
         ask = _ask(Verb.SET, identity, received_ms, info, wish.request_id)
         ask = replace(ask, value=wish.value, kind=wish.kind, duration_ms=wish.duration_ms, dry_run=dry_run)
+        ask = replace(ask, number=wish.number, starts_in_ms=wish.starts_in_ms)
         return await self._decide(ask, info, wish.unit)
 
     async def renew(self, request: Request) -> Response:
@@ -97,14 +99,15 @@ class Api:
         received_ms = self._clock_ms()
         renewal = body.parse(raw or b"{}", body.Renewal)
         ask = _ask(Verb.RENEW, identity, received_ms, info, renewal.request_id or body.fresh_id())
-        return await self._decide(replace(ask, duration_ms=body.duration(renewal.duration_s)), info)
+        ask = replace(ask, duration_ms=body.duration(renewal.duration_s), number=renewal.number)
+        return await self._decide(ask, info)
 
     async def heartbeat(self, request: Request) -> Response:
         identity = self._admit(request)
         raw = await body.read(request)
         received_ms = self._clock_ms()
-        body.parse(raw or b"{}", body.Nothing)
-        return await self._decide(_ask(Verb.HEARTBEAT, identity, received_ms), None)
+        beat = body.parse(raw or b"{}", body.Beat)
+        return await self._decide(replace(_ask(Verb.HEARTBEAT, identity, received_ms), number=beat.number), None)
 
     async def release(self, request: Request) -> Response:
         identity = self._admit(request, urgent=True)
@@ -120,6 +123,24 @@ class Api:
         """The empty target is every target."""
         identity = self._admit(request, urgent=True)
         return await self._decide(_ask(Verb.STOP, identity, self._clock_ms()), None)
+
+    async def acknowledge(self, request: Request) -> Response:
+        """Whoever asks: the guardian looks at the signature, and there is nothing else to look at."""
+        view = self._look(request)
+        rule = request.path_params["rule"]
+        if rule not in dict(view.describe.rules):
+            raise Problem(
+                404, "unknown_rule", "there is no such rule", "GET /v1/state shows the latched ones in 'trips'"
+            )
+        raw = await body.read(request)
+        received_ms = self._clock_ms()
+        said = body.parse(raw, body.Acknowledgement)
+        word = Acknowledge(0, rule, said.challenge, said.public_key, said.signature, received_ms)
+        try:
+            answer = await self._link.ask(word)
+        except Absent as absent:
+            raise _absent(absent) from None
+        return reply(shapes.acknowledged(rule, answer), _status(answer))
 
     # ---- the steps -----------------------------------------------------------------------------------------------
     def _visit(self, request: Request) -> None:
@@ -159,8 +180,10 @@ class Api:
 def _status(said: Answer) -> int:
     if said.verdict in GRANTED:
         return 200
-    held = any(clause.effect == "refuses" and clause.rule == HELD_RULE for clause in said.clauses)
-    return 409 if held else 403
+    refusing = {clause.rule for clause in said.clauses if clause.effect == "refuses"}
+    if RATE_RULES & refusing:
+        return 429
+    return 409 if HELD_RULE in refusing else 403
 
 
 def _ask(verb: Verb, identity: str, at_ms: int, info: TargetInfo | None = None, request_id: str = "") -> Ask:
@@ -209,6 +232,7 @@ def build(link: Link, door: Door) -> Starlette:
         post("/v1/targets/{target}/stop", api.stop),
         post("/v1/stop", api.stop_all),
         post("/v1/heartbeat", api.heartbeat),
+        post("/v1/latches/{rule}/acknowledge", api.acknowledge),
     ]
     handlers = {Problem: on_problem, HTTPException: on_http, 500: on_bug}
     return Starlette(routes=routes, exception_handlers=handlers)

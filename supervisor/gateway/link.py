@@ -29,6 +29,7 @@ import msgspec
 from supervisor.wire import (
     MESSAGE_MAX,
     PROTOCOL,
+    Acknowledge,
     Answer,
     Ask,
     Describe,
@@ -127,9 +128,9 @@ class Link:
             pause_s = PAUSE_FIRST_S if self.connections > before else min(pause_s * 2, PAUSE_LAST_S)
             await asyncio.sleep(pause_s)
 
-    async def ask(self, ask: Ask) -> Answer:
+    async def ask(self, ask: Ask | Acknowledge) -> Answer:
         """The guardian's answer to ``ask``, whose ``seq`` is given here. Raises Absent."""
-        sock = self._admit(ask.verb)
+        sock = self._admit(isinstance(ask, Ask) and ask.verb in (Verb.STOP, Verb.RELEASE))
         self._seq += 1
         seq = self._seq
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -146,11 +147,10 @@ class Link:
         finally:
             self._open.pop(seq, None)
 
-    def _admit(self, verb: Verb) -> socket.socket:
+    def _admit(self, urgent: bool) -> socket.socket:
         if self._sock is None or self.describe is None:
             raise Absent("guardian_absent", f"the guardian is not there: {self.trouble}")
-        spare = 0 if verb in (Verb.STOP, Verb.RELEASE) else URGENT_SPARE
-        if len(self._open) >= ASKS_MAX - spare:
+        if len(self._open) >= ASKS_MAX - (0 if urgent else URGENT_SPARE):
             raise Absent("guardian_busy", "too many questions wait for the guardian")
         return self._sock
 

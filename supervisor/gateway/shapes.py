@@ -96,21 +96,31 @@ def _target(info: TargetInfo, now: TargetState, age_ms: int, why: dict[str, str]
     def say(value: int) -> int | float:
         return units.shown(value, info.unit)
 
+    unit = units.shown_unit(info.unit)
     envelope = {"lo": say(now.lo), "hi": say(now.hi), "lo_by": now.lo_by, "hi_by": now.hi_by}
     reasons = {"lo_why": why.get(now.lo_by, ""), "hi_why": why.get(now.hi_by, ""), "empty_by": now.empty_by}
+    times = {"lo_for_s": _left(now.lo_for_ms, age_ms), "hi_for_s": _left(now.hi_for_ms, age_ms)}
     rating = {"lo": say(info.lo), "hi": say(info.hi), "step": say(info.step), "safe": say(info.safe)}
     return {
-        "unit": units.shown_unit(info.unit),
+        "unit": unit,
         "output": None if now.output is None else say(now.output),
         "wanted_by": now.wanted_by,
-        "envelope": envelope | reasons,
-        "lease": None if now.lease is None else lease(now.lease, units.shown_unit(info.unit), info.unit, age_ms),
+        "envelope": envelope | reasons | times,
+        "lease": None if now.lease is None else lease(now.lease, unit, info.unit, age_ms),
+        "planned": None if now.planned is None else lease(now.planned, unit, info.unit, age_ms),
+        "relaxes_in_s": _left(now.holds_ms, age_ms),
+        "hunting": now.hunting,
         "rating": rating | {"forbidden": [[say(lo), say(hi)] for lo, hi in info.forbidden]},
         "contactor": info.contactor,
         "positions": [name for _, name in info.codes],
         "position": dict(info.codes).get(now.output) if now.output is not None else None,
         "silence": info.silence,
     }
+
+
+def _left(ms: int | None, age_ms: int) -> float | None:
+    """A time that is left, counted from now; null where only the world knows."""
+    return None if ms is None else seconds(max(0, ms - age_ms))
 
 
 def lease(held: LeaseInfo, unit: str, kernel_unit: str, age_ms: int) -> Json:
@@ -122,7 +132,7 @@ def lease(held: LeaseInfo, unit: str, kernel_unit: str, age_ms: int) -> Json:
         "value": units.from_kernel(held.value, unit, kernel_unit),
         "unit": unit,
         "expires_in_s": seconds(max(0, held.expires_in_ms - age_ms)),
-    }
+    } | ({"starts_in_s": seconds(max(0, held.starts_in_ms - age_ms))} if held.starts_in_ms else {})
 
 
 def trips(view: View) -> list[Json]:
@@ -131,7 +141,9 @@ def trips(view: View) -> list[Json]:
     rows = []
     for trip in view.snapshot.trips:
         words = {"rule": trip.rule, "why": why.get(trip.rule, ""), "answer": trip.answer, "latched": trip.latched}
-        rows.append(words | {"for_s": seconds(trip.for_ms + view.age_ms)})
+        signs = {"challenge": trip.challenge} if trip.challenge else {}
+        counted = {"trips": trip.trips} if trip.trips else {}
+        rows.append(words | {"for_s": seconds(trip.for_ms + view.age_ms)} | signs | counted)
     return rows
 
 
@@ -172,6 +184,11 @@ def answer(said: Answer, info: TargetInfo | None, unit: str | None, request_id: 
         words["value"] = None if said.value is None else units.from_kernel(said.value, spelled, info.unit)
         words["lease"] = None if said.lease is None else lease(said.lease, spelled, info.unit, 0)
     return words | {"clauses": clauses(said)}
+
+
+def acknowledged(rule: str, said: Answer) -> Json:
+    """The guardian's decision about an acknowledgement."""
+    return {"rule": rule, "verdict": said.verdict, "clauses": clauses(said)}
 
 
 def clauses(said: Answer) -> list[Json]:

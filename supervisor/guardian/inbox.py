@@ -9,6 +9,8 @@ Rules
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from supervisor import wire
 from supervisor.guardian.peers import Peer
 from supervisor.kernel.image import absorb
@@ -40,10 +42,16 @@ class Inbox:
         self.early = False
 
     def take_samples(self, bus: str, said: wire.Samples, now_ms: int) -> None:
-        """Samples of one bus, absorbed at once; a watched answer that changes asks for an early cycle."""
+        """Samples of one bus, absorbed at once; a watched answer that changes asks for an early cycle. They are kept as
+        they were taken: the journal absorbs them again, later."""
         own = self._own.get(bus, set())
-        samples = [sample for sample in said.items if sample.signal in own]
+        samples = [_not_from_the_future(sample, now_ms) for sample in said.items if sample.signal in own]
         self.foreign += len(said.items) - len(samples)
+        self.take_own(samples, now_ms)
+
+    def take_own(self, samples: list[Sample], now_ms: int) -> None:
+        """Samples that may be said: of a bus about its own devices, or of this process about its schedules, which are
+        no bus's."""
         before = self.image
         self.image = absorb(self._plan.signals, before, samples, now_ms)
         self.samples.extend(samples)
@@ -72,3 +80,8 @@ class Inbox:
         """After a cycle: everything that had come has been dealt with."""
         self.samples, self.requests, self.early = [], [], False
         self.recorded = self.image
+
+
+def _not_from_the_future(sample: Sample, now_ms: int) -> Sample:
+    """The image takes a time stamp from the future as now (kernel/image.py); what is recorded must say the same."""
+    return sample if sample.at_ms <= now_ms else replace(sample, at_ms=now_ms)

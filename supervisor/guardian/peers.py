@@ -169,7 +169,11 @@ def _allowed(peer: Peer, word: wire.Word, digest: str) -> None:
         if word.role is wire.Role.BUS and word.digest != digest:
             raise wire.WireError(f"bus {word.name} has loaded other documents than the guardian")
         return
-    may = {wire.Role.BUS: (wire.Samples, wire.Report), wire.Role.GATEWAY: (wire.Ask,), wire.Role.VIEW: ()}
+    may = {
+        wire.Role.BUS: (wire.Samples, wire.Report),
+        wire.Role.GATEWAY: (wire.Ask, wire.Acknowledge),
+        wire.Role.VIEW: (),
+    }
     if peer.role is None or not isinstance(word, may[peer.role]):
         raise wire.WireError(
             f"a {type(word).__name__} is not for {peer.role.value if peer.role else 'a stranger'} to say"

@@ -15,21 +15,25 @@ from __future__ import annotations
 import gc
 import logging
 from collections import deque
-from datetime import UTC, datetime
+from collections.abc import Callable
 
 from supervisor import wire
 from supervisor.guardian import tell
-from supervisor.guardian.clock import now_ms
+from supervisor.guardian.acknowledge import Acknowledger
+from supervisor.guardian.clock import now_ms as monotonic_ms
 from supervisor.guardian.inbox import GAP_MIN_MS, Inbox
-from supervisor.guardian.journal import Head, Journal, Record, packed
+from supervisor.guardian.journal import Journal
 from supervisor.guardian.keep import Keeper
 from supervisor.guardian.peers import Peer, Peers
+from supervisor.guardian.schedule import Schedules
+from supervisor.guardian.scribe import Scribe, wall_clock
+from supervisor.guardian.tally import BUSY, Tally, busy
 from supervisor.guardian.watchdog import Watchdog
 from supervisor.kernel.cycle import Result, step
 from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.image import blank
 from supervisor.kernel.keep import notes
-from supervisor.kernel.lease import Clause, Decision, Verb, Verdict
+from supervisor.kernel.lease import Decision
 from supervisor.kernel.outputs import Outputs
 from supervisor.kernel.state import boot
 from supervisor.loader.load import Loaded
@@ -38,11 +42,17 @@ VALID_CYCLES = 3
 SNAPSHOT_MS = 250
 NEWS_MS = 50  # after a decision or a change of mode, which people wait for
 EVENTS_SHOWN = 30
-FORMAT = 1
 COUNTERS = (
     *("cycles", "early_cycles", "late_cycles", "skipped_cycles", "requests_busy", "foreign_samples", "lost_images"),
-    *("decisions_granted", "decisions_clipped", "decisions_refused", "decisions_done"),
-    *("journal_refused", "state_not_kept", "watchdog_fed", "watchdog_withheld", "peers_refused"),
+    *(
+        "journal_refused",
+        "journal_lean",
+        "unrecorded_cycles",
+        "state_not_kept",
+        "watchdog_fed",
+        "watchdog_withheld",
+        "peers_refused",
+    ),
 )
 log = logging.getLogger("guardian")
 
@@ -51,11 +61,19 @@ class Guardian:
     """Owns the kernel's state. ``run`` returns after ``stop`` has been called (from a signal handler)."""
 
     def __init__(
-        self, loaded: Loaded, peers: Peers, journal: Journal, watchdog: Watchdog, keeper: Keeper | None = None
+        self,
+        loaded: Loaded,
+        peers: Peers,
+        journal: Journal,
+        watchdog: Watchdog,
+        keeper: Keeper | None = None,
+        clock: Callable[[], int] = monotonic_ms,
+        wall: Callable[[], str] = wall_clock,
     ) -> None:
+        self._clock = clock
         self._loaded, self._plan, self._site = loaded, loaded.plan, loaded.site
         self._peers, self._journal, self._watchdog, self._keeper = peers, journal, watchdog, keeper
-        start_ms = now_ms()
+        start_ms = clock()
         booted = boot(self._plan, start_ms)
         self._state = keeper.begin(self._plan, booted) if keeper else booted
         self._inbox = Inbox(self._plan, self._site, blank(self._plan.signals), start_ms)
@@ -65,8 +83,12 @@ class Guardian:
         self._events: deque[Event] = deque(notes(self._plan, self._state), maxlen=EVENTS_SHOWN)
         for event in self._events:
             log.warning("%s %s: %s", event.kind.value, event.subject, event.text)
+        self._scribe = Scribe(loaded, journal, wall)
+        self._tally = Tally(self._plan)
+        self._acknowledger = Acknowledger(self._plan, loaded.installers)
+        self._schedules = Schedules(loaded.calendar)
         self._counters = dict.fromkeys(COUNTERS, 0)
-        self._shown_ms = self._wake_ms = start_ms
+        self._shown_ms = start_ms
         self._news = False
         self._stopping = False
 
@@ -76,13 +98,13 @@ class Guardian:
     def run(self) -> None:
         """Scan until stopped."""
         cycle_ms = self._site.cycle_ms
-        deadline = now_ms()
+        deadline = self._clock()
         started = deadline - cycle_ms
         gc.collect()
         gc.freeze()
         while not self._stopping:
             self._gather(deadline, started)
-            started = now_ms()
+            started = self._clock()
             early = started < deadline
             self._counters["early_cycles"] += early
             timely = early or started - deadline < cycle_ms
@@ -107,7 +129,7 @@ class Guardian:
         """Receive until the deadline, or until an early cycle is due."""
         while not self._stopping:
             due = min(deadline, started + GAP_MIN_MS) if self._inbox.early else deadline
-            left_ms = due - now_ms()
+            left_ms = due - self._clock()
             for peer, word in self._peers.receive(left_ms / 1000):
                 self._hear(peer, word)
             if left_ms <= 0:
@@ -116,38 +138,57 @@ class Guardian:
     def _hear(self, peer: Peer, word: wire.Word) -> None:
         match word:
             case wire.Samples():
-                self._inbox.take_samples(peer.name, word, now_ms())
+                self._inbox.take_samples(peer.name, word, self._clock())
             case wire.Report():
                 self._reports[peer.name] = word
             case wire.Ask():
-                if not self._inbox.take_ask(peer, word, now_ms()):
-                    self._counters["requests_busy"] += 1
-                    self._refuse(peer, word.seq, "guardian.busy", "too many requests in one cycle; try again")
+                self._ask(peer, word)
+            case wire.Acknowledge():
+                self._acknowledge(peer, word)
             case wire.Hello():
                 if word.role is not wire.Role.BUS:
                     peer.send(self._describe)
             case _:
                 raise TypeError(f"a {type(word).__name__} should not have passed the door")
 
-    def _refuse(self, peer: Peer, seq: int, rule: str, text: str) -> None:
-        decision = Decision(seq, Verdict.REFUSED, -1, None, (Clause(rule, "refuses", text),), None)
-        peer.send(tell.answer(self._plan, decision, now_ms()))
+    def _ask(self, peer: Peer, ask: wire.Ask) -> None:
+        """A wish: taken for the next cycle, or turned away at once. Either way it is counted."""
+        self._tally.asked()
+        if not self._inbox.take_ask(peer, ask, self._clock()):
+            self._counters["requests_busy"] += 1
+            self._scribe.turned_away(ask.identity, BUSY)
+            self._tally.decided(busy(ask.seq))
+            peer.send(tell.answer(self._plan, busy(ask.seq), self._clock()))
+
+    def _acknowledge(self, peer: Peer, said: wire.Acknowledge) -> None:
+        """A signature: it makes a request for the next cycle, or is turned away at once. Either way it is counted."""
+        self._tally.asked()
+        found = self._acknowledger.take(said, self._state, self._clock())
+        if isinstance(found, Decision):
+            self._scribe.turned_away("", found.clauses[0].rule)
+            self._tally.decided(found)
+            peer.send(tell.answer(self._plan, found, self._clock()))
+        else:
+            self._inbox.requests.append((peer, found))
 
     # ---- one cycle -------------------------------------------------------------------------------------------------
     def _cycle(self, at_ms: int, timely: bool) -> None:
         inbox = self._inbox
-        if self._journal.failing:
-            self._turn_away()
-        result = step(self._plan, self._state, inbox.image, tuple(r for _, r in inbox.requests), at_ms)
+        if samples := self._schedules.samples(at_ms):
+            inbox.take_own(list(samples), at_ms)
+        recording = self._scribe.before(self._state, inbox, at_ms)
+        requests = tuple(request for _, request in inbox.requests)
+        result = step(self._plan, self._state, inbox.image, requests, at_ms, recording)
         mode_changed = result.state.house.state != self._state.house.state
-        self._write_down(result, at_ms)
+        self._scribe.after(self._state, result, inbox, at_ms, recording)
+        self._tell(result)
         if self._keeper:
             self._keeper.after(self._plan, self._state, result.state)
-        self._state, self._outputs, self._wake_ms = result.state, result.outputs, result.wake_ms
+        self._state, self._outputs = result.state, result.outputs
         if timely:  # a dead-man is renewed by whole and timely cycles only; the next one is never far
             self._say(result, at_ms)
         for (peer, _), decision in zip(inbox.requests, result.decisions, strict=True):
-            self._counters[f"decisions_{decision.verdict.value}"] += 1
+            self._tally.decided(decision)
             peer.send(tell.answer(self._plan, decision, at_ms))
         inbox.clear()
         self._counters["cycles"] += 1
@@ -159,55 +200,12 @@ class Guardian:
         if at_ms - self._shown_ms >= (NEWS_MS if self._news else SNAPSHOT_MS):
             self._show(at_ms)
 
-    def _turn_away(self) -> None:
-        """What cannot be recorded must not widen anything; stops and releases pass all the same."""
-        kept = []
-        for peer, request in self._inbox.requests:
-            if request.verb in (Verb.SET, Verb.RENEW):
-                self._refuse(peer, request.seq, "journal.failing", "the journal cannot be written; free the disk first")
-            else:
-                kept.append((peer, request))
-        self._inbox.requests = kept
-
-    def _write_down(self, result: Result, at_ms: int) -> None:
-        """Hand this cycle to the journal if it had input or did something; quiet cycles follow from the others."""
+    def _tell(self, result: Result) -> None:
+        """What happened, for those who look and for the log."""
         for event in result.events:
             self._events.append(event)
             if event.kind in (EventKind.HOUSE, EventKind.TRIP, EventKind.CLEARED, EventKind.DECISION):
                 log.info("%s %s: %s", event.kind.value, event.subject, event.text)
-        if self._journal.wants_head or self._state.cycle == 0:
-            self._journal.accept(self._head(at_ms))
-        inbox = self._inbox
-        if inbox.samples or inbox.requests or result.events or at_ms >= self._wake_ms:
-            said = enumerate(result.outputs.values)
-            before = self._outputs.values if self._outputs else (None,) * len(result.outputs.values)
-            changed = [(i, value) for i, value in said if value != before[i]]
-            requests = [request for _, request in inbox.requests]
-            record = Record(
-                self._state.cycle,
-                at_ms,
-                packed(inbox.samples, inbox.recorded),
-                list(requests),
-                list(result.events),
-                list(result.decisions),
-                changed,
-            )
-            if not self._journal.accept(record):
-                self._counters["journal_refused"] += 1
-
-    def _head(self, at_ms: int) -> Head:
-        wall = datetime.now(UTC).isoformat(timespec="seconds")
-        return Head(
-            FORMAT,
-            self._site.name,
-            self._site.digest,
-            self._plan.observe,
-            wall,
-            self._state.cycle,
-            at_ms,
-            self._inbox.recorded,
-            self._state,
-        )
 
     # ---- what goes out ---------------------------------------------------------------------------------------------
     def _say(self, result: Result, at_ms: int) -> None:
@@ -236,9 +234,14 @@ class Guardian:
         )
         self._counters["peers_refused"] = self._peers.refused
         self._counters["state_not_kept"] = self._keeper.not_kept if self._keeper else 0
+        self._counters["journal_refused"] = self._journal.refused
+        self._counters["journal_lean"] = self._scribe.lean
+        self._counters["unrecorded_cycles"] = self._scribe.unrecorded
+        counters = self._counters | self._tally.counters()
         shown = tell.snapshot(
-            self._plan, self._state, self._inbox.image, self._outputs, self._buses(), self._events, self._counters
+            self._plan, self._state, self._inbox.image, self._outputs, self._buses(), self._events, counters
         )
+        shown = self._acknowledger.shown(self._state, shown)
         for peer in listeners:
             peer.send(shown)
 

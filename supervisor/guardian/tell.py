@@ -8,11 +8,14 @@ from supervisor import wire
 from supervisor.kernel.event import Event
 from supervisor.kernel.lease import Clause, Decision, Lease
 from supervisor.kernel.machine import Machine
+from supervisor.kernel.mains import Dimming, Export
 from supervisor.kernel.outputs import Outputs
 from supervisor.kernel.plan import MODES, Plan, Target
 from supervisor.kernel.question import NO, Image
 from supervisor.kernel.signal import Quality, Reading
-from supervisor.kernel.state import State, TargetState, Wear
+from supervisor.kernel.state import State, Wear
+from supervisor.kernel.trip import kind
+from supervisor.kernel.until import relaxes_ms, until_ms
 from supervisor.loader.load import Loaded
 from supervisor.loader.quantity import shown
 from supervisor.site import OutputPlace
@@ -34,11 +37,14 @@ def describe(loaded: Loaded) -> wire.Describe:
     ]
     machines += [wire.MachineInfo(c.id, plan.changeover.name, plan.changeover.states) for c in plan.changeovers]
     machines += [wire.MachineInfo(i.name, plan.orchestrator.name, plan.orchestrator.states) for i in plan.identities]
+    if plan.grid is not None and plan.grid.dimming is not None:
+        machines.append(wire.MachineInfo(plan.grid.dimming.id, plan.grid.lpc.name, plan.grid.lpc.states))
     rules = [
         (rule.id, rule.why)
         for rows in (
             *(plan.rules, plan.caps, plan.circuits, plan.mode_rules, plan.permissions, plan.programs),
-            *(plan.changeovers, plan.needs, plan.groups, plan.local.hands),
+            *(plan.changeovers, plan.needs, plan.groups, plan.local.hands, plan.bans),
+            *([circuit.curve for circuit in plan.circuits if circuit.curve is not None], _operator(plan)),
         )
         for rule in rows
     ]
@@ -48,7 +54,9 @@ def describe(loaded: Loaded) -> wire.Describe:
         observe=site.observe,
         simulated=any(bus.simulated for bus in site.buses),
         cycle_ms=site.cycle_ms,
-        signals=tuple(wire.SignalInfo(s.id, s.unit.value, s.max_age_ms, codes[i]) for i, s in enumerate(plan.signals)),
+        signals=tuple(
+            wire.SignalInfo(s.id, s.unit.value, s.max_age_ms, codes.get(i, ())) for i, s in enumerate(plan.signals)
+        ),
         targets=tuple(
             wire.TargetInfo(
                 t.id,
@@ -68,6 +76,11 @@ def describe(loaded: Loaded) -> wire.Describe:
         identities=tuple(wire.IdentityInfo(i.name, i.role, loaded.tokens.get(i.name, "")) for i in plan.identities),
         rules=tuple(rules),
     )
+
+
+def _operator(plan: Plan) -> list[Export | Dimming]:
+    """What the grid operator may ask here."""
+    return [row for row in (plan.grid.export, plan.grid.dimming) if row is not None] if plan.grid is not None else []
 
 
 def _places(plan: Plan, target: Target) -> tuple[tuple[int, str], ...]:
@@ -107,17 +120,20 @@ def snapshot(
         for s in state.switches
     ]
     machines += [wire.MachineState(o.machine.state, now_ms - o.machine.since_ms) for o in state.orchestrators]
+    if plan.grid is not None and plan.grid.dimming is not None and state.proven.grid is not None:
+        lpc = state.proven.grid.input.machine
+        machines.append(wire.MachineState(lpc.state, now_ms - lpc.since_ms))
     return wire.Snapshot(
         at_ms=now_ms,
         cycle=state.cycle,
         mode=MODES[state.house.state],
         mode_for_ms=now_ms - state.house.since_ms,
         readings=tuple(_seen(reading, signal.max_age_ms, now_ms) for reading, signal in zip(image, ages, strict=True)),
-        targets=tuple(_target(plan, i, state.targets[i], outputs, now_ms) for i in range(len(plan.targets))),
+        targets=tuple(_target(plan, i, state, outputs) for i in range(len(plan.targets))),
         machines=tuple(machines),
         trips=tuple(
             wire.TripInfo(
-                rule.id, trip.cause.name.lower(), rule.latch.value if trip.latched else "", now_ms - trip.cause_ms
+                rule.id, trip.cause.name.lower(), kind(rule, trip).value if trip.latched else "", now_ms - trip.cause_ms
             )
             for rule, trip in zip(plan.rules, state.trips, strict=True)
             if trip.cause is not NO
@@ -141,8 +157,13 @@ def _seen(reading: Reading, max_age_ms: int, now_ms: int) -> wire.Seen:
     return wire.Seen(reading.value, age_ms, quality)
 
 
-def _target(plan: Plan, position: int, state: TargetState, outputs: Outputs, now_ms: int) -> wire.TargetState:
+def _target(plan: Plan, position: int, house: State, outputs: Outputs) -> wire.TargetState:
+    state, now_ms = house.targets[position], house.now_ms
     span = outputs.envelopes[position]
+
+    def left(at_ms: int | None) -> int | None:
+        return None if at_ms is None else max(at_ms - now_ms, 0)
+
     return wire.TargetState(
         output=state.output,
         wanted_by=outputs.wanted_by[position],
@@ -152,6 +173,11 @@ def _target(plan: Plan, position: int, state: TargetState, outputs: Outputs, now
         hi_by=span.hi_by,
         empty_by=span.empty_by,
         lease=lease(plan, position, state.lease, now_ms),
+        lo_for_ms=left(until_ms(plan, house, span.lo_by)),
+        hi_for_ms=left(until_ms(plan, house, span.hi_by)),
+        holds_ms=left(relaxes_ms(state, now_ms)),
+        planned=lease(plan, position, state.planned, now_ms),
+        hunting=state.swings is not None and state.swings.hunting,
     )
 
 
@@ -159,8 +185,9 @@ def lease(plan: Plan, position: int, held: Lease | None, now_ms: int) -> wire.Le
     if held is None:
         return None
     holder = plan.identities[held.holder].name
-    left_ms = max(held.expires_ms - now_ms, 0)
-    return wire.LeaseInfo(plan.targets[position].id, holder, held.kind.value, held.value, left_ms, held.request_id)
+    left_ms, starts_ms = max(held.expires_ms - now_ms, 0), max(held.starts_ms - now_ms, 0)
+    target = plan.targets[position].id
+    return wire.LeaseInfo(target, holder, held.kind.value, held.value, left_ms, held.request_id, starts_ms)
 
 
 def answer(plan: Plan, decision: Decision, now_ms: int) -> wire.Answer:

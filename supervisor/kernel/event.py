@@ -16,6 +16,8 @@ class EventKind(StrEnum):
     CLEARED = "cleared"  # a row ended acting
     DECISION = "decision"  # a request was judged
     LEASE_ENDED = "lease_ended"
+    LEASE_STARTED = "lease_started"  # a program that was asked for earlier begins
+    HUNTING = "hunting"  # a level goes up and down too often, or no longer does
     OUTPUT = "output"  # a target's output changed
     READBACK = "readback"  # a device shows something else than it was told
     CHANGEOVER = "changeover"  # a changeover moved, or does not and says why

@@ -42,6 +42,9 @@ def of_house(
     welded = plan.contactor.state("welded")
     ailing = {plan.contactor.state(name) for name in ("doubted", "unverified", "failed_open")}
     lost = plan.orchestrator.state("lost")
+    unseen = [d for d in plan.devices if not d.optional and d.seen.ask(image, now_ms) is not YES]
+    graces = (plan.grace_ms if device.grace_ms is None else device.grace_ms for device in unseen)
+    grace_ms = max(graces, default=plan.grace_ms)  # of all that are still waited for
     return word(
         plan.house,
         {
@@ -52,8 +55,8 @@ def of_house(
             "orphaned": any(
                 i.expected and o.machine.state == lost for i, o in zip(plan.identities, orchestrators, strict=True)
             ),
-            "complete": all(device.optional or device.seen.ask(image, now_ms) is YES for device in plan.devices),
-            "grace_over": MODES[house.state] != "starting" or now_ms - house.since_ms >= plan.grace_ms,
+            "complete": not unseen,
+            "grace_over": MODES[house.state] != "starting" or now_ms - house.since_ms >= grace_ms,
         },
     )
 

@@ -22,11 +22,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from supervisor.kernel import wear
+from supervisor.kernel import latch, wear
 from supervisor.kernel.event import Event, EventKind
+from supervisor.kernel.latch import Why
 from supervisor.kernel.machine import Machine
 from supervisor.kernel.plan import Plan, Target
-from supervisor.kernel.question import UNKNOWN, YES, AnyOf
+from supervisor.kernel.question import UNKNOWN, AnyOf
 from supervisor.kernel.state import State, TargetState, Wear
 from supervisor.kernel.trip import Latch, Narrowing, Rule, Severity, Trip
 
@@ -36,7 +37,6 @@ UNREADABLE = "state.unreadable"
 replace = msgspec.structs.replace
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Latched = Literal["", "welded", "failed_open", "locked_out"]
-Why = Literal["yes", "unknown"]
 
 
 class KeptContactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,12 +51,15 @@ class KeptContactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``rules``: why each latched row acts. ``stops``: who has stopped each target that is stopped."""
+    """``rules``: why each latched row acts. ``stops``: who has stopped each target that is stopped. ``recent`` and
+    ``acknowledged``: how long the last trips of a row, and the last acknowledgements, were still remembered (ms)."""
 
     contactors: Mapping[str, KeptContactor] = {}
     rules: Mapping[str, Why] = {}
     stops: Mapping[str, str] = {}
     maintenance: bool = False
+    recent: Mapping[str, tuple[Count, ...]] = {}
+    acknowledged: tuple[Count, ...] = ()
 
 
 def guarded(plan: Plan) -> Plan:
@@ -83,9 +86,7 @@ def kept(plan: Plan, state: State, strangers: Kept | None = None) -> Kept:
     """What must survive of ``state``, together with what was kept of ``strangers``."""
     others = strangers or Kept()
     rules: dict[str, Why] = {
-        rule.id: "yes" if trip.cause is YES else "unknown"
-        for rule, trip in zip(plan.rules, state.trips, strict=True)
-        if trip.latched
+        rule.id: word for rule, trip in zip(plan.rules, state.trips, strict=True) if (word := latch.word(trip))
     }
     stops = {t.id: at.stopped_by for t, at in zip(plan.targets, state.targets, strict=True) if at.stopped_by}
     return Kept(
@@ -93,6 +94,8 @@ def kept(plan: Plan, state: State, strangers: Kept | None = None) -> Kept:
         {**others.rules, **rules},
         {**others.stops, **stops},
         state.local.maintenance,
+        {**others.recent, **dict(latch.recent(plan, state))},
+        latch.remaining(state.acknowledged, state.now_ms),
     )
 
 
@@ -118,10 +121,10 @@ def _latch(plan: Plan, at: TargetState) -> Latched:
 def differs(plan: Plan, before: State, after: State) -> bool:
     """Is there anything in ``after`` that was kept otherwise? That time has passed is no difference. In a quiet cycle
     this compares identities only."""
-    if before.local.maintenance is not after.local.maintenance:
+    if before.local.maintenance is not after.local.maintenance or before.acknowledged != after.acknowledged:
         return True
     if before.trips != after.trips and any(
-        now.latched != was.latched or (now.latched and now.cause is not was.cause)
+        now.latched != was.latched or (now.latched and now.cause is not was.cause) or now.recent != was.recent
         for was, now in zip(before.trips, after.trips, strict=True)
     ):
         return True
@@ -142,13 +145,12 @@ def restored(plan: Plan, booted: State, was: Kept, now_ms: int) -> State:
         _restored(plan, target, at, was, now_ms) for target, at in zip(plan.targets, booted.targets, strict=True)
     )
     trips = tuple(
-        Trip(0, UNKNOWN, now_ms, YES if was.rules[rule.id] == "yes" else UNKNOWN, now_ms, True)
-        if rule.id in was.rules
-        else trip
+        latch.came_back(rule, trip, was.rules.get(rule.id), was.recent.get(rule.id, ()), now_ms)
         for rule, trip in zip(plan.rules, booted.trips, strict=True)
     )
+    acknowledged = tuple(now_ms + min(rest, latch.DAY_MS) for rest in was.acknowledged[-latch.ACKNOWLEDGED_MAX :])
     local = replace(booted.local, maintenance=booted.local.maintenance or was.maintenance)
-    return replace(booted, targets=targets, trips=trips, local=local)
+    return replace(booted, targets=targets, trips=trips, local=local, acknowledged=acknowledged)
 
 
 def _restored(plan: Plan, target: Target, at: TargetState, was: Kept, now_ms: int) -> TargetState:
@@ -176,10 +178,13 @@ def strictest(plan: Plan, booted: State, now_ms: int) -> State:
             for target, at in zip(plan.targets, booted.targets, strict=True)
         ),
         trips=tuple(
-            Trip(0, UNKNOWN, now_ms, UNKNOWN, now_ms, True) if rule.id == UNREADABLE else trip
+            Trip(0, UNKNOWN, now_ms, UNKNOWN, now_ms, True)
+            if rule.id == UNREADABLE
+            else latch.used_up(rule, trip, now_ms)
             for rule, trip in zip(plan.rules, booted.trips, strict=True)
         ),
         local=replace(booted.local, maintenance=plan.local.maintenance is not None),
+        acknowledged=(now_ms + latch.DAY_MS,) * latch.ACKNOWLEDGED_MAX,
     )
 
 
@@ -193,9 +198,9 @@ def strangers(plan: Plan, was: Kept) -> Kept:
     )
     latched = {name: cause for name, cause in was.rules.items() if name not in rules}
     stops = {name: by for name, by in was.stops.items() if name not in targets}
-    return Kept(
-        dict(unknown[:STRANGERS_MAX]), dict([*latched.items()][:STRANGERS_MAX]), dict([*stops.items()][:STRANGERS_MAX])
-    )
+    recent = {name: rests for name, rests in was.recent.items() if name not in rules}
+    some = [dict([*part.items()][:STRANGERS_MAX]) for part in (latched, stops, recent)]
+    return Kept(dict(unknown[:STRANGERS_MAX]), some[0], some[1], recent=some[2])
 
 
 def notes(plan: Plan, state: State) -> Iterator[Event]:

@@ -1,8 +1,8 @@
 """Leases: every accepted value has an owner and an end.
 
 Rules
-* One place per target, so the number of leases is fixed. Nothing but a new, granted request makes one longer:
-  a heartbeat only says that its sender lives.
+* Two places per target, so the number of leases is fixed: the lease that is held, and one program that waits for its
+  start. Nothing but a new, granted request makes one longer: a heartbeat only says that its sender lives.
 * A lease ends at its own expiry, when its sender is lost (live leases), when its permission ends, or when somebody
   with a right to speak says stop or release.
 
@@ -21,20 +21,21 @@ class Kind(StrEnum):
 
     LIVE = "live"  # a running optimiser: short, and ends with its sender
     SETTING = "setting"  # a person's slider: outlives its sender
+    PROGRAM = "program"  # said once, with its start and its end; it runs on this box
 
 
 class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """``asked`` is the value as wished, ``value`` as granted, both in the target's unit. ``permission`` and ``holder``
-    are indices into the plan."""
+    """``asked`` is the value as wished, ``value`` as granted, both in the target's unit. ``holder``: an index into the
+    plan. ``starts_ms``: when a program begins; the others begin when they are granted."""
 
     holder: int
-    permission: int
     kind: Kind
     asked: int
     value: int
     granted_ms: int
     expires_ms: int
     request_id: str
+    starts_ms: int = 0
 
 
 class Verb(StrEnum):
@@ -43,10 +44,13 @@ class Verb(StrEnum):
     RELEASE = "release"
     STOP = "stop"
     HEARTBEAT = "heartbeat"
+    ACKNOWLEDGE = "acknowledge"  # of a nuisance latch; only the guardian says it, after a signature (latch.py)
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A wish as it reaches the kernel, names not yet looked up. ``received_ms`` is when the gateway got it."""
+    """A wish as it reaches the kernel, names not yet looked up. ``received_ms`` is when the gateway got it.
+    ``number``: the sender's own count; one that does not grow is a message that was repeated or held up.
+    ``starts_in_ms``: of a program."""
 
     seq: int
     verb: Verb
@@ -59,6 +63,8 @@ class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
     request_id: str
     received_ms: int
     dry_run: bool
+    number: int | None = None
+    starts_in_ms: int | None = None
 
 
 class Verdict(StrEnum):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
+from supervisor.kernel.hunting import calm_ms, slower, swung
 from supervisor.kernel.plan import MODES, Plan, Target
 from supervisor.kernel.span import Span, clip, tighter
 from supervisor.kernel.state import TargetState
@@ -51,6 +52,10 @@ def rounded(target: Target, value: int) -> int:
 
 def settle(target: Target, state: TargetState, span: Span, wanted: int, now_ms: int) -> TargetState:
     """The target after this cycle, its output included. ``wanted`` has not been clipped yet."""
+    return swung(target, state, _settled(target, state, span, wanted, now_ms), now_ms)
+
+
+def _settled(target: Target, state: TargetState, span: Span, wanted: int, now_ms: int) -> TargetState:
     goal = rounded(target, clip(wanted, span, target.safe, target.bands))
     current = target.safe if state.output is None else state.output
     if goal != wanted and not tighter(current, goal, target.safe):
@@ -59,7 +64,7 @@ def settle(target: Target, state: TargetState, span: Span, wanted: int, now_ms: 
         return _said(state, goal, now_ms, ramp_value=None)
     if not tighter(current, goal, target.safe):  # goal lies on the other side of safe: pass through it first
         return _said(state, target.safe, now_ms, ramp_value=None)
-    if now_ms < state.hold_until_ms:
+    if now_ms < max(state.hold_until_ms, calm_ms(target, state)):
         return _said(state, current, now_ms, ramp_value=None)
     return _relax(target, state, current, goal, now_ms)
 
@@ -70,7 +75,7 @@ def _relax(target: Target, state: TargetState, current: int, goal: int, now_ms: 
     start, start_ms = state.ramp_value, state.ramp_ms
     if start is None:
         start, start_ms = _first_step(target, current, goal), now_ms
-    way = target.ramp * (now_ms - start_ms) // 1000
+    way = target.ramp * (now_ms - start_ms) // (1000 * slower(target, state))
     reached = min(start + way, goal) if goal >= start else max(start - way, goal)
     value = rounded(target, reached)
     if tighter(value, current, target.safe):

@@ -11,6 +11,10 @@ import msgspec
 
 from supervisor.kernel.lease import Kind
 from supervisor.kernel.machine import Table
+from supervisor.kernel.mains import Circuit as Circuit
+from supervisor.kernel.mains import Feed as Feed
+from supervisor.kernel.mains import Grid
+from supervisor.kernel.mains import Phase as Phase
 from supervisor.kernel.question import Question
 from supervisor.kernel.signal import Signal, Source, Unit
 from supervisor.kernel.span import Bands
@@ -21,18 +25,21 @@ MODES = ("starting", "observe", "normal", "degraded", "orchestrator_lost", "faul
 
 
 class Device(msgspec.Struct, frozen=True):
-    """A device and its machine. ``facts``: (bit in its table's word, question). ``seen``: core signals are fresh."""
+    """A device and its machine. ``facts``: (bit in its table's word, question). ``seen``: core signals are fresh.
+    ``grace_ms``: how long it may take to appear, None for as long as the house gives everybody."""
 
     id: str
     table: Table
     facts: tuple[tuple[int, Question], ...]
     seen: Question
     optional: bool = False
+    grace_ms: int | None = None
 
 
 class Target(msgspec.Struct, frozen=True):
     """An actuator. ``bands``: what it cannot do; ``step``: its smallest difference; ``ramp``: units per second when
-    relaxing, None for at once; ``hold_ms``: how long a relaxation waits after a rule has tightened. ``changeover``: it
+    relaxing, None for at once; ``hold_ms``: how long a relaxation waits after a rule has tightened; ``hunting``: None
+    where nobody looks for it. ``changeover``: it
     is the position of that changeover, and no wire carries it."""
 
     id: str
@@ -49,6 +56,17 @@ class Target(msgspec.Struct, frozen=True):
     contactor: Contactor | None
     observe: bool = False
     changeover: int | None = None
+    hunting: Hunting | None = None
+
+
+class Hunting(msgspec.Struct, frozen=True, gc=False):
+    """When a level counts as hunting: more than ``reversals`` of its direction in ``within_ms``. It then relaxes
+    ``slower`` times more slowly, and not before ``dwell_ms`` after it was last tightened."""
+
+    reversals: int = 6
+    within_ms: int = 600_000
+    dwell_ms: int = 120_000
+    slower: int = 4
 
 
 class Cap(msgspec.Struct, frozen=True):
@@ -59,37 +77,6 @@ class Cap(msgspec.Struct, frozen=True):
     target: int
     source: Source
     blind: int
-
-
-class Phase(msgspec.Struct, frozen=True, gc=False):
-    """The measured current of one conductor, and the power whose sign tells its direction (None: always import)."""
-
-    current: Source
-    power: Source | None
-
-
-class Feed(msgspec.Struct, frozen=True):
-    """A target that draws from a circuit; ``own`` is its own measured current on each phase of the circuit (None: it
-    draws, and nobody measures it). ``absent``: the phases on which it has no wire."""
-
-    target: int
-    own: tuple[Source | None, ...]
-    absent: tuple[int, ...] = ()
-
-
-class Circuit(msgspec.Struct, frozen=True):
-    """A fuse and what hangs on it. ``margin`` covers the skew between meters; ``blind``: what each feed may still take
-    while the circuit's meter says nothing. ``asymmetry``: how much more one phase may import than another, None for
-    no such limit. Currents in mA."""
-
-    id: str
-    why: str
-    fuse: int
-    margin: int
-    blind: int
-    phases: tuple[Phase, ...]
-    feeds: tuple[Feed, ...]
-    asymmetry: int | None = None
 
 
 class ModeRule(msgspec.Struct, frozen=True):
@@ -104,7 +91,12 @@ class ModeRule(msgspec.Struct, frozen=True):
 
 
 class Permission(msgspec.Struct, frozen=True):
-    """Who may ask for what. Default is refusal, so what no permission names cannot be asked."""
+    """Who may ask for what. Default is refusal, so what no permission names cannot be asked.
+
+    ``layer``: the document that it stands in; what several documents say about one identity and one target must all
+    agree, so a later one only narrows. ``per_min``: wishes in a minute, for each identity (None: no bound of its own).
+    ``only_while``: it permits while this is proven.
+    """
 
     id: str
     why: str
@@ -115,6 +107,23 @@ class Permission(msgspec.Struct, frozen=True):
     modes: frozenset[int]
     kinds: frozenset[Kind]
     max_ms: int
+    layer: int = 0
+    per_min: int | None = None
+    only_while: Question | None = None
+
+
+class Ban(msgspec.Struct, frozen=True):
+    """Who may not ask for what, whatever permits it: values from ``lo`` to ``hi``, in ``modes``, while ``question`` is
+    not answered with NO (None: always). The safe value is never banned."""
+
+    id: str
+    why: str
+    identities: frozenset[int]
+    target: int
+    lo: int
+    hi: int
+    modes: frozenset[int]
+    question: Question | None = None
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -128,7 +137,8 @@ class Program(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """An orchestrator. ``expected``: its loss is the mode orchestrator_lost. Higher ``priority`` takes a lease over."""
+    """An orchestrator. ``expected``: its loss is the mode orchestrator_lost. Higher ``priority`` takes a lease over.
+    ``numbered``: it counts its messages, and one without a number is not from it."""
 
     name: str
     role: str
@@ -136,6 +146,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     expected: bool
     late_ms: int
     lost_ms: int
+    numbered: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -167,3 +178,5 @@ class Plan(msgspec.Struct, frozen=True):
     needs: tuple[Need, ...] = ()
     changeovers: tuple[Changeover, ...] = ()
     local: Local = Local()
+    bans: tuple[Ban, ...] = ()
+    grid: Grid | None = None

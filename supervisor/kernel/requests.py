@@ -1,25 +1,28 @@
 """What requests do to the state: signs of life, leases granted and ended, stops.
 
-Every request gets exactly one decision. A lease that has ended for any reason is gone before new ones are judged.
+Rules
+* Every request gets exactly one decision. A lease that has ended for any reason is gone before new ones are judged.
+* A message whose number does not grow was repeated or held up: it changes nothing, is no sign of life, and only stops
+  and releases of that kind still count.
+* Rates and a journal that cannot take it hold back only who asks for more than there is.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import msgspec
 
 from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.hands import LOCAL
-from supervisor.kernel.lease import Clause, Decision, Kind, Lease, Request, Verb, Verdict
-from supervisor.kernel.plan import Plan
-from supervisor.kernel.policy import judge, still_permitted
+from supervisor.kernel.lease import Clause, Decision, Request, Verb, Verdict
+from supervisor.kernel.plan import Identity, Plan
+from supervisor.kernel.policy import judge
 from supervisor.kernel.question import Image
+from supervisor.kernel.rates import spend
 from supervisor.kernel.refusal import refusal
 from supervisor.kernel.signal import Unit, shown
-from supervisor.kernel.span import Span
+from supervisor.kernel.span import Span, tighter
 from supervisor.kernel.state import Orchestrator, State
-from supervisor.kernel.trip import Latch, Trip
+from supervisor.kernel.tenure import Tenure
 
 ANSWERS_KEPT = 8  # per identity: how many of its request ids are remembered
 replace = msgspec.structs.replace
@@ -28,38 +31,26 @@ replace = msgspec.structs.replace
 def hear(
     plan: Plan, orchestrators: tuple[Orchestrator, ...], inbox: tuple[Request, ...], now_ms: int
 ) -> tuple[Orchestrator, ...]:
-    """Any request of an identity is a sign of its life."""
-    speaking = {request.identity for request in inbox}
-    if not speaking:
+    """Any request of an identity is a sign of its life, unless it is an old one."""
+    if not inbox:
         return orchestrators
     return tuple(
-        replace(orchestrator, heard_ms=now_ms) if identity.name in speaking else orchestrator
+        replace(orchestrator, heard_ms=now_ms)
+        if any(request.identity == identity.name and new(identity, orchestrator, request) for request in inbox)
+        else orchestrator
         for identity, orchestrator in zip(plan.identities, orchestrators, strict=True)
     )
 
 
-def shut(plan: Plan, trips: tuple[Trip, ...], state: State, maintenance: bool) -> Mapping[int, str]:
-    """The targets that wait for somebody in the house, and for what: nothing that was wished before may switch them on
-    again by itself once they are free (hazard H23)."""
-    found: dict[int, str] = {}
-    for rule, trip in zip(plan.rules, trips, strict=True):
-        if trip.latched and rule.latch is Latch.DANGER:
-            found |= dict.fromkeys((action.target for action in rule.actions), f"{rule.id} is latched")
-    if maintenance:
-        found |= dict.fromkeys(plan.local.locks, "maintenance is on")
-    for position, target in enumerate(state.targets):
-        if target.machine is not None and plan.contactor.states[target.machine.state] in ("welded", "locked_out"):
-            state_name = plan.contactor.states[target.machine.state]
-            found[position] = f"it is {state_name}"
-            contactor = plan.targets[position].contactor
-            if contactor is not None and contactor.changeover is not None:
-                moved = plan.changeovers[contactor.changeover].target
-                found[moved] = f"{plan.targets[position].id} is {state_name}"
-    return found
+def new(identity: Identity, orchestrator: Orchestrator, request: Request) -> bool:
+    """Has its sender counted on since the last one?"""
+    if request.number is None:
+        return not identity.numbered
+    return orchestrator.number is None or request.number > orchestrator.number
 
 
-class Desk:
-    """Works through one cycle's inbox; ``targets`` and ``orchestrators`` are changed in place, for this cycle only."""
+class Desk(Tenure):
+    """Works through one cycle's inbox, one decision for each request."""
 
     def __init__(
         self,
@@ -70,33 +61,11 @@ class Desk:
         image: Image,
         mode: int,
         now_ms: int,
+        recording: bool = True,
     ) -> None:
-        self.plan, self.switches = plan, before.switches
-        self.targets, self.orchestrators = list(before.targets), list(orchestrators)
-        self.spans, self.image, self.mode, self.now_ms = spans, image, mode, now_ms
-        self.events: list[Event] = []
-        self.shut: Mapping[int, str] = {}
-
-    def expire(self, shut: Mapping[int, str]) -> None:
-        """End the leases whose time, sender, permission or target has gone."""
-        self.shut = shut
-        for position, state in enumerate(self.targets):
-            if state.lease is not None and (why := shut.get(position) or self._ended(state.lease)):
-                self.targets[position] = replace(state, lease=None)
-                name = self.plan.identities[state.lease.holder].name
-                text = f"the lease of {name} ended: {why}"
-                target = self.plan.targets[position].id
-                self.events.append(Event(self.now_ms, EventKind.LEASE_ENDED, target, text))
-
-    def _ended(self, lease: Lease) -> str:
-        sender = self.orchestrators[lease.holder].machine.state
-        if self.now_ms >= lease.expires_ms:
-            return "its time is over"
-        if lease.kind is Kind.LIVE and sender == self.plan.orchestrator.state("lost"):
-            return "its sender is lost"
-        if not still_permitted(self.plan, lease, self.mode):
-            return "its permission does not cover this house mode"
-        return ""
+        super().__init__(plan, before, orchestrators, image, mode, now_ms)
+        self.spans, self.recording = spans, recording
+        self.late = False  # the request at hand is an old one
 
     def answer(self, request: Request, local: bool = False) -> Decision:
         """One request, one decision. ``local``: it comes from somebody in the house."""
@@ -105,8 +74,12 @@ class Desk:
             return self._refused(request, "identity.local", "only somebody in the house can speak in this name")
         if holder is None:
             return self._refused(request, "identity.unknown", f"{request.identity!r} is not an identity of this site")
+        before = self.orchestrators[holder]
+        self.late = not new(self.plan.identities[holder], before, request)
+        if request.number is not None and not self.late:
+            self.orchestrators[holder] = replace(before, number=request.number)
         if request.verb is Verb.HEARTBEAT:
-            return Decision(request.seq, Verdict.DONE, -1, None, (), None)
+            return self._old(request) if self.late else Decision(request.seq, Verdict.DONE, -1, None, (), None)
         if request.verb is Verb.STOP and request.target == "":
             return self._stop(request, range(len(self.targets)), -1)
         position = next((i for i, target in enumerate(self.plan.targets) if target.id == request.target), None)
@@ -125,10 +98,14 @@ class Desk:
         for request_id, earlier in asker.answered:
             if request.request_id and request_id == request.request_id:
                 return replace(earlier, seq=request.seq)
+        if self.late:
+            return self._old(request)
+        if not local and (held_up := self._held_up(request, position, holder)) is not None:
+            return held_up
         state, target = self.targets[position], self.plan.targets[position]
         span = Span(target.lo, target.hi, "rating", "rating") if local else self.spans[position]
         unfit = None if target.changeover is None else self._refusal(target.changeover, request.value, local)
-        decision = judge(self.plan, request, span, state, position, holder, self.mode, self.now_ms, unfit)
+        decision = judge(self.around(position, holder), request, span, state, unfit)
         if position in self.shut:
             text = f"{self.shut[position]}; somebody in the house has to look after it first"
             clauses = (*decision.clauses, Clause("local.reset", "refuses", text))
@@ -138,11 +115,42 @@ class Desk:
         if request.request_id:
             answered = (*asker.answered, (request.request_id, decision))[-ANSWERS_KEPT:]
             self.orchestrators[holder] = replace(asker, answered=answered)
-        if decision.lease is not None:
-            self._take_over(position, state.lease, holder)
+        if decision.lease is not None and decision.lease.starts_ms > self.now_ms:
+            self.targets[position] = replace(state, planned=decision.lease)
+        elif decision.lease is not None:
+            self.take_over(position, state.lease, holder)
             self.targets[position] = replace(state, lease=decision.lease, stopped_by="")
         self._note(request, decision)
         return decision
+
+    def _held_up(self, request: Request, position: int, holder: int) -> Decision | None:
+        """A wish for more than there is has to be recorded, and is one of a bounded number; None when it may go on."""
+        if self._lowers(request, position):
+            return None
+        if not self.recording:
+            text = "this cannot be written down, and what is not written down is not given; free the disk first"
+            return self._refused(request, "journal.failing", text)
+        asker = self.orchestrators[holder]
+        due_ms, wait = spend(self.plan, position, holder, asker.due_ms, self.now_ms)
+        if wait:
+            return self._refused(request, "request.rate", wait)
+        if not request.dry_run:
+            self.orchestrators[holder] = replace(asker, due_ms=due_ms)
+        return None
+
+    def _lowers(self, request: Request, position: int) -> bool:
+        """Is what is asked on the way from what the target does now to its safe value, and asked for now?"""
+        state, target = self.targets[position], self.plan.targets[position]
+        if request.verb is not Verb.SET or request.value is None or request.starts_in_ms:
+            return False
+        if target.changeover is not None:
+            return request.value == target.safe
+        output = target.safe if state.output is None else state.output
+        return tighter(request.value, output, target.safe)
+
+    def _old(self, request: Request) -> Decision:
+        text = "its number is not above the last one, so it was repeated or held up; count on and send it again"
+        return self._refused(request, "request.number", text)
 
     def _refusal(self, index: int, place: int | None, local: bool) -> str:
         """Why a changeover cannot go to this place, in words; "" when it can, or when there is no such place. Somebody
@@ -152,31 +160,28 @@ class Desk:
         switch = self.switches[index]
         return refusal(self.plan, index, switch, place, self.targets, self.image, self.now_ms, urgent=local)
 
-    def _take_over(self, position: int, lease: Lease | None, holder: int) -> None:
-        """Tell when a grant ends somebody else's lease."""
-        if lease is None or lease.holder == holder:
-            return
-        loser, winner = self.plan.identities[lease.holder].name, self.plan.identities[holder].name
-        text = f"the lease of {loser} ended: {winner} has taken over"
-        self.events.append(Event(self.now_ms, EventKind.LEASE_ENDED, self.plan.targets[position].id, text))
-
     def _stop(self, request: Request, positions: range, named: int) -> Decision:
         """Stop these targets; ``named`` is the one that was named, -1 for all."""
-        for position in positions:
-            self.targets[position] = replace(self.targets[position], lease=None, stopped_by=request.identity)
         clause = Clause("stop", "permits", "a stop always passes")
         decision = Decision(request.seq, Verdict.DONE, named, None, (clause,), None)
+        if request.dry_run:
+            return decision
+        for position in positions:
+            by = request.identity
+            self.targets[position] = replace(self.targets[position], lease=None, planned=None, stopped_by=by)
         self._note(request, decision)
         return decision
 
     def _release(self, request: Request, position: int, holder: int) -> Decision:
-        lease = self.targets[position].lease
-        if lease is not None and lease.holder == holder:
-            self.targets[position] = replace(self.targets[position], lease=None)
-            text = "the lease is released"
-        else:
-            text = "there was no lease of yours"
+        state = self.targets[position]
+        lease, planned = ((held if held and held.holder == holder else None) for held in (state.lease, state.planned))
+        text = "the lease is released" if lease or planned else "there was no lease of yours"
         decision = Decision(request.seq, Verdict.DONE, position, None, (Clause("release", "notes", text),), None)
+        if request.dry_run:
+            return decision
+        self.targets[position] = replace(
+            state, lease=None if lease else state.lease, planned=None if planned else state.planned
+        )
         self._note(request, decision)
         return decision
 

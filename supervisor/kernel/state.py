@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from supervisor.kernel import heat, sight
 from supervisor.kernel.lease import Decision, Lease
 from supervisor.kernel.machine import Machine
+from supervisor.kernel.mains import Circuit, GridState, Input, Watched
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import UNKNOWN, Answer
 from supervisor.kernel.switchgear import Changeover
@@ -18,7 +20,7 @@ class TargetState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``ramp_value``/``ramp_ms``: where and when the running relaxation began (None: none runs).
     ``hold_until_ms``: no relaxation before. ``changed_ms``: when the output last changed. ``stopped_by``: who said stop
     ("" nobody); a stop lasts until the next grant. ``astray``: its read-back has shown something else for too long.
-    ``wear``: of a contactor.
+    ``wear``: of a contactor. ``planned``: a program that waits for its start. ``swings``: how its level swung.
     """
 
     output: int | None
@@ -31,6 +33,19 @@ class TargetState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     stopped_by: str
     astray: bool
     wear: Wear | None = None
+    planned: Lease | None = None
+    swings: Swings | None = None
+
+
+class Swings(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a level has gone up and down. ``up``: its last change was a relaxation. Reversals are budgeted like a
+    contactor's closings: ``due_ms`` is when all of them have had their share of time. ``hunting``: it has used up more
+    than its budget. ``tightened_ms``: when it last went towards safe."""
+
+    up: bool
+    due_ms: int
+    hunting: bool
+    tightened_ms: int
 
 
 class Wear(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,19 +91,25 @@ class LocalState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Orchestrator(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One identity. ``answered``: its last requests with an id, and what was decided, newest last."""
+    """One identity. ``answered``: its last requests with an id, and what was decided, newest last. ``number``: the
+    highest that it has counted to. ``due_ms``: per permission with a rate, until when its wishes are paid for."""
 
     machine: Machine
     heard_ms: int | None
     answered: tuple[tuple[str, Decision], ...]
+    number: int | None = None
+    due_ms: tuple[tuple[int, int], ...] = ()
 
 
 class Proven(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The bounds that were last known, in the order of the plan's caps and of each circuit's feeds; None: never yet.
-    While a sensor says nothing, what it said last still bounds what its document declares for that case."""
+    While a sensor says nothing, what it said last still bounds what its document declares for that case. ``circuits``
+    and ``grid``: how the meters are seen, and what is remembered besides."""
 
     caps: tuple[int | None, ...]
     rooms: tuple[tuple[int | None, ...], ...]
+    circuits: tuple[Watched, ...] = ()
+    grid: GridState | None = None
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -104,6 +125,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     proven: Proven
     switches: tuple[Switch, ...]
     local: LocalState
+    acknowledged: tuple[int, ...] = ()  # when each of the last acknowledgements from outside will be forgotten
 
 
 def boot(plan: Plan, now_ms: int) -> State:
@@ -129,7 +151,12 @@ def boot(plan: Plan, now_ms: int) -> State:
             )
             for target in plan.targets
         ),
-        proven=Proven((None,) * len(plan.caps), tuple((None,) * len(circuit.feeds) for circuit in plan.circuits)),
+        proven=Proven(
+            (None,) * len(plan.caps),
+            tuple((None,) * len(circuit.feeds) for circuit in plan.circuits),
+            tuple(_unwatched(plan, circuit, now_ms) for circuit in plan.circuits),
+            _unheard(plan, now_ms),
+        ),
         orchestrators=tuple(
             Orchestrator(Machine(plan.orchestrator.initial, now_ms), None, ()) for _ in plan.identities
         ),
@@ -150,3 +177,19 @@ def _unseen(plan: Plan, changeover: Changeover, now_ms: int) -> Switch:
         arrived_ms=now_ms,
         reason="",
     )
+
+
+def _unwatched(plan: Plan, circuit: Circuit, now_ms: int) -> Watched:
+    """A circuit that nobody has looked at yet: a feed that is not heard may be drawing all that it can."""
+    return Watched(
+        heats=(heat.unknown(circuit.curve, now_ms),) * circuit.width if circuit.curve else (),
+        sights=(sight.unseen(now_ms),) * len(circuit.phases),
+        fears=() if circuit.phases else tuple(plan.targets[feed.target].hi for feed in circuit.feeds),
+    )
+
+
+def _unheard(plan: Plan, now_ms: int) -> GridState | None:
+    if plan.grid is None:
+        return None
+    blind = sight.unseen(now_ms)
+    return GridState(blind, blind, Input(Machine(plan.grid.lpc.initial, now_ms)))

@@ -8,7 +8,8 @@ from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import NO, YES
 from supervisor.kernel.signal import Unit, shown
-from supervisor.kernel.state import State
+from supervisor.kernel.state import State, TargetState
+from supervisor.kernel.tell_mains import supplies
 from supervisor.kernel.trip import Rule, Trip
 
 
@@ -35,13 +36,17 @@ def changes(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[Ev
             yield Event(now_ms, EventKind.IDENTITY, identity.name, text)
     yield from _targets(plan, before, after, now_ms)
     yield from _changeovers(plan, before, after, now_ms)
+    yield from supplies(plan, before, after, now_ms)
 
 
 def _trip(rule: Rule, trip: Trip, now_ms: int) -> Event:
     if trip.cause is NO:
         return Event(now_ms, EventKind.CLEARED, rule.id, "no longer acts")
     reason = "its condition holds" if trip.cause is YES else "its condition cannot be known"
-    return Event(now_ms, EventKind.TRIP, rule.id, f"acts because {reason}: {rule.why}")
+    text = f"acts because {reason}: {rule.why}"
+    if trip.repeated:
+        text += f" (trip {len(trip.recent)} within {shown(rule.repeats_ms, Unit.TIME)}: only a local reset ends it now)"
+    return Event(now_ms, EventKind.TRIP, rule.id, text)
 
 
 def _targets(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[Event]:
@@ -52,9 +57,17 @@ def _targets(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[E
         if now.output != was.output:
             text = f"{_said(was.output, target.unit)} -> {_said(now.output, target.unit)}"
             yield Event(now_ms, EventKind.OUTPUT, target.id, text)
+        if _hunts(now) != _hunts(was):
+            text = "goes up and down too often; until it is calm it relaxes late and slowly"
+            text = text if _hunts(now) else "is calm again"
+            yield Event(now_ms, EventKind.HUNTING, target.id, text)
         if now.astray != was.astray:
             text = "does not show what it was told" if now.astray else "shows what it was told again"
             yield Event(now_ms, EventKind.READBACK, target.id, text)
+
+
+def _hunts(at: TargetState) -> bool:
+    return at.swings is not None and at.swings.hunting
 
 
 def _said(value: int | None, unit: Unit) -> str:

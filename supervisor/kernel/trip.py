@@ -8,6 +8,10 @@ Theory of operation
   when it is full, so losing the sensor never delays a trip.
 * An action ends when the answer has been NO for ``clear_ms``, and a latched one only by a reset after that.
   What only not knowing had caused recovers sooner, after the row's hold: nothing had happened.
+* A nuisance latch also ends by itself after ``recovers_ms`` of NO without a break, where the row says so, or by an
+  acknowledgement (latch.py). A danger latch ends by neither: somebody in the house resets it.
+* A row that begins to act on a YES for the ``repeats``-th time within ``repeats_ms`` becomes a danger latch (hazard
+  H19). A reset by somebody in the house begins the count anew; nothing else does.
 * Levels are kept as (level, since when), in ms times ``drain``, never in cycles: skipping quiet cycles changes nothing.
 
 This file must never know a device, a volt or a reason: rows are data.
@@ -21,12 +25,14 @@ import msgspec
 
 from supervisor.kernel.question import NO, UNKNOWN, YES, Answer, Question
 
+replace = msgspec.structs.replace
+
 
 class Latch(StrEnum):
     """What keeps an action after its cause has gone, and who may end it."""
 
     NONE = "none"
-    NUISANCE = "nuisance"  # acknowledged, also remotely with a signature
+    NUISANCE = "nuisance"  # recovers by itself, or is acknowledged, also remotely with a signature
     DANGER = "danger"  # reset locally only
 
 
@@ -47,7 +53,9 @@ class Narrowing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One row. Times in ms. ``drain``: how many times more slowly NO drains than YES fills."""
+    """One row. Times in ms. ``drain``: how many times more slowly NO drains than YES fills. ``recovers_ms``: after how
+    much NO a nuisance latch ends by itself (None: it does not). ``repeats``: how many trips within ``repeats_ms`` are
+    one too many (None: any number is borne)."""
 
     id: str
     why: str
@@ -62,11 +70,15 @@ class Rule(msgspec.Struct, frozen=True):
     latch_unknown: bool = False
     severity: Severity = Severity.NONE
     unknown_severity: Severity = Severity.NONE
+    recovers_ms: int | None = None
+    repeats: int | None = None
+    repeats_ms: int = 0
 
 
 class Trip(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where one row stands. ``level`` at ``since_ms``, when ``answer`` was first given; ``cause`` is NO while the row
-    does not act, else the answer that made it act."""
+    does not act, else the answer that made it act. ``recent``: when each of its last trips will be forgotten, oldest
+    first; ``repeated``: they were too many, so it is a danger latch."""
 
     level: int
     answer: Answer
@@ -74,6 +86,8 @@ class Trip(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cause: Answer
     cause_ms: int
     latched: bool
+    recent: tuple[int, ...] = ()
+    repeated: bool = False
 
 
 def fresh(now_ms: int) -> Trip:
@@ -95,19 +109,54 @@ def advance(rule: Rule, trip: Trip, answer: Answer, reset: bool, now_ms: int) ->
     """The row after this cycle's answer. ``reset``: somebody entitled to it has reset this row's latch."""
     if answer is NO and trip.answer is NO and trip.cause is NO:
         return trip  # most rows, most of the time
-    level, since_ms = trip.level, trip.since_ms
     if answer is not trip.answer:
-        level, since_ms = level_at(rule, trip, now_ms), now_ms
-        trip = Trip(level, answer, since_ms, trip.cause, trip.cause_ms, trip.latched)
+        trip = replace(trip, level=level_at(rule, trip, now_ms), answer=answer, since_ms=now_ms)
     cause = _cause(rule, trip, now_ms)
-    latched = trip.latched or (
-        rule.latch is not Latch.NONE and (cause is YES or (cause is UNKNOWN and rule.latch_unknown))
-    )
-    if latched and cause is NO:  # its cause has gone; now only a reset ends it
-        latched, cause = (False, NO) if reset else (True, trip.cause)
+    begins = cause is YES and trip.cause is not YES
+    recent, repeated = _counted(rule, trip, now_ms) if begins else (trip.recent, trip.repeated)
+    wanted = rule.latch is not Latch.NONE and (cause is YES or (cause is UNKNOWN and rule.latch_unknown))
+    latched = trip.latched or wanted or repeated
+    if latched and cause is NO:  # its cause has gone; now only a reset ends it, or its time if it may recover
+        if reset or _recovers(rule, trip, now_ms):
+            return ended(replace(trip, recent=()) if reset else trip, now_ms)
+        cause = trip.cause
     if cause is trip.cause and latched == trip.latched:
         return trip
-    return Trip(level, answer, since_ms, cause, now_ms, latched)
+    return Trip(trip.level, answer, trip.since_ms, cause, now_ms, latched, recent, repeated)
+
+
+def ended(trip: Trip, now_ms: int) -> Trip:
+    """The row without its latch; its trips are remembered."""
+    return Trip(trip.level, trip.answer, trip.since_ms, NO, now_ms, False, trip.recent)
+
+
+def kind(rule: Rule, trip: Trip) -> Latch:
+    """What keeps this row acting now, and who may end it. One that was latched before its document took the word back
+    waits for somebody in the house."""
+    if not trip.latched:
+        return Latch.NONE
+    return Latch.NUISANCE if rule.latch is Latch.NUISANCE and not trip.repeated else Latch.DANGER
+
+
+def gone(rule: Rule, trip: Trip, now_ms: int) -> bool:
+    """Is a latched row's cause known to have gone, for as long as its row asks?"""
+    return trip.answer is NO and now_ms - trip.since_ms >= _clear_ms(rule, trip)
+
+
+def _counted(rule: Rule, trip: Trip, now_ms: int) -> tuple[tuple[int, ...], bool]:
+    """The trips that count, this one included, and whether they are too many. A window begins with its trip and no
+    longer holds it when it is over."""
+    if rule.repeats is None:
+        return trip.recent, trip.repeated
+    recent = (*(due_ms for due_ms in trip.recent if due_ms > now_ms), now_ms + rule.repeats_ms)
+    return recent[-rule.repeats :], trip.repeated or len(recent) >= rule.repeats
+
+
+def _recovers(rule: Rule, trip: Trip, now_ms: int) -> bool:
+    """Does a latched row, whose cause has gone, end by itself now?"""
+    if kind(rule, trip) is not Latch.NUISANCE or rule.recovers_ms is None:
+        return False
+    return now_ms - trip.since_ms >= rule.recovers_ms
 
 
 def _cause(rule: Rule, trip: Trip, now_ms: int) -> Answer:
@@ -115,12 +164,12 @@ def _cause(rule: Rule, trip: Trip, now_ms: int) -> Answer:
     full = now_ms >= _full_ms(rule, trip, now_ms)
     if trip.answer is YES and full:
         return YES
-    gone = trip.answer is NO and now_ms - trip.since_ms >= _clear_ms(rule, trip)
-    if trip.cause is YES and not gone:
+    over = gone(rule, trip, now_ms)
+    if trip.cause is YES and not over:
         return YES
     if trip.answer is UNKNOWN and (now_ms - trip.since_ms >= rule.unknown_ms or (full and trip.level > 0)):
         return UNKNOWN
-    if trip.cause is UNKNOWN and not gone:
+    if trip.cause is UNKNOWN and not over:
         return UNKNOWN
     return NO
 
@@ -144,13 +193,21 @@ def wake(rule: Rule, trip: Trip, now_ms: int) -> int | None:
         grace_ms = trip.since_ms + rule.unknown_ms
         due_ms = min(grace_ms, _full_ms(rule, trip, now_ms)) if trip.level > 0 else grace_ms
         return due_ms if trip.cause is NO else None
-    return trip.since_ms + _clear_ms(rule, trip) if trip.cause is not NO and not trip.latched else None
+    if trip.cause is NO:
+        return None
+    if not trip.latched:
+        return trip.since_ms + _clear_ms(rule, trip)
+    if kind(rule, trip) is Latch.NUISANCE and rule.recovers_ms is not None:
+        return trip.since_ms + max(_clear_ms(rule, trip), rule.recovers_ms)
+    return None
 
 
 def narrowings(rule: Rule, trip: Trip) -> tuple[Narrowing, ...]:
     """What this row does to the targets now."""
     if trip.cause is NO:
         return ()
+    if trip.cause is UNKNOWN and trip.level > 0:  # a YES had begun; losing its sensor must not make it milder
+        return (*rule.actions, *rule.unknown_actions)
     return rule.actions if trip.cause is YES else rule.unknown_actions
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supervisor.kernel import trip, wear
+from supervisor.kernel import circuit, grid, trip, wear
+from supervisor.kernel.hunting import calm_ms, calmed_ms
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import Image
 from supervisor.kernel.state import State, TargetState, Wear
@@ -40,7 +41,13 @@ def _moved(before: State, after: State) -> bool:
         or before.orchestrators != after.orchestrators
         or before.switches != after.switches
         or before.local != after.local
+        or _answered(before) != _answered(after)
     )
+
+
+def _answered(state: State) -> int | None:
+    """Where the grid operator's machine stands: it makes one step a cycle."""
+    return state.proven.grid.input.machine.state if state.proven.grid is not None else None
 
 
 def _times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
@@ -50,6 +57,11 @@ def _times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
             yield wake
     if MODES[state.house.state] == "starting":
         yield state.house.since_ms + plan.grace_ms
+        yield from (state.house.since_ms + d.grace_ms for d in plan.devices if d.grace_ms is not None)
+    for about, watched in zip(plan.circuits, state.proven.circuits, strict=True):
+        yield from circuit.wake(about, watched)
+    if plan.grid is not None and state.proven.grid is not None:
+        yield from grid.wake(plan.grid, state.proven.grid)
     for identity, orchestrator in zip(plan.identities, state.orchestrators, strict=True):
         if orchestrator.heard_ms is not None:
             yield orchestrator.heard_ms + identity.late_ms
@@ -76,6 +88,12 @@ def _target_times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
         yield at.changed_ms + target.readback_ms
         if at.lease is not None:
             yield at.lease.expires_ms
+        if at.planned is not None:
+            yield at.planned.starts_ms
+            yield at.planned.expires_ms
+        if at.swings is not None and at.swings.hunting:
+            yield calmed_ms(target, at.swings)
+            yield calm_ms(target, at)
         if at.machine is not None and target.contactor is not None:
             timeout = target.contactor.timeouts[at.machine.state]
             if timeout is not None:

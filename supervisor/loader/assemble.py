@@ -22,14 +22,16 @@ from supervisor.kernel.machines.inverter import Inverter
 from supervisor.kernel.machines.meter import Meter
 from supervisor.kernel.machines.orchestrator import Orchestrator
 from supervisor.kernel.machines.presence import Presence
-from supervisor.kernel.plan import MODES, Circuit, Device, Identity, Plan, Target
+from supervisor.kernel.plan import MODES, Device, Identity, Plan, Target
 from supervisor.kernel.question import AllOf, AnyOf, Disagree, Fresh, Is, Outside, Question, TooOld, Within
 from supervisor.kernel.signal import Source
+from supervisor.kernel.sums import Sum
 from supervisor.kernel.switchgear import Changeover, Contactor, Group, Local
 from supervisor.loader.changeovers import Announced, read_changeover
 from supervisor.loader.compiler import MachineError, compile_machine
 from supervisor.loader.contactors import apart, read_contactor
 from supervisor.loader.documents import Item
+from supervisor.loader.grid import Mains
 from supervisor.loader.policies import Policies, Vocabulary
 from supervisor.loader.questions import Names, question
 from supervisor.loader.sites import Parts
@@ -80,7 +82,7 @@ def assemble(
     site: Site,
     grace_ms: int,
     parts: Parts,
-    circuits: tuple[Circuit, ...],
+    mains: Mains,
     identities: tuple[Identity, ...],
     policies: Policies,
     switching: Switching,
@@ -94,7 +96,7 @@ def assemble(
     changeovers = tuple(changeover for changeover, _ in switching.changeovers)
     targets = _targets(parts, switching.contactors, changeovers)
     groups = (*(group for _, derived in switching.changeovers for group in derived), *policies.groups)
-    questions = [rule.question for rule in policies.rules]
+    questions = [*(rule.question for rule in (*policies.rules, *mains.rules)), *mains.questions]
     questions += [q for d in devices for q in (d.seen, *(fact for _, fact in d.facts))]
     questions += list(_asked(targets, changeovers, policies, switching.local))
     return Plan(
@@ -106,11 +108,13 @@ def assemble(
         signals=tuple(parts.signals),
         devices=devices,
         targets=targets,
-        rules=tuple(policies.rules),
+        rules=(*mains.rules, *policies.rules),
         caps=tuple(policies.caps),
-        circuits=circuits,
+        circuits=mains.circuits,
+        grid=mains.grid,
         mode_rules=tuple(policies.mode_rules),
         permissions=tuple(policies.permissions),
+        bans=tuple(policies.bans),
         programs=tuple(policies.programs),
         identities=identities,
         house=house,
@@ -145,6 +149,8 @@ def _asked(
             if flow.against is not None:
                 yield Within(flow.against.signal, flow.against.max_age_ms, -flow.zero, flow.zero)
     yield from (need.question for need in policies.needs if need.question is not None)
+    yield from (said.only_while for said in policies.permissions if said.only_while is not None)
+    yield from (ban.question for ban in policies.bans if ban.question is not None)
     yield from (q for q in (local.reset, local.maintenance) if q is not None)
     yield from (hand.question for hand in local.hands)
 
@@ -159,7 +165,8 @@ def _device(device: DeviceSite, tables: dict[str, Table], parts: Parts) -> Devic
         if not bit:
             raise MachineError(f"{device.family.stem}: the machine {device.family.machine} has no fact '{fact}'")
         facts.append((bit, question(_item(device.family.stem, fact, written), names)))
-    return Device(device.name, table, tuple(facts), Fresh(parts.core[device.name]), device.name in parts.optional)
+    optional, grace_ms = device.name in parts.optional, parts.graces.get(device.name)
+    return Device(device.name, table, tuple(facts), Fresh(parts.core[device.name]), optional, grace_ms)
 
 
 def _item(stem: str, fact: str, written: Written | Sequence[Written]) -> Item:
@@ -203,6 +210,8 @@ def _ages_of(asked: Question) -> list[tuple[int, int]]:
             return [(signal, age_ms)]
         case Fresh(parts):
             return list(parts)
+        case Sum(plus, minus):
+            return [(source.signal, source.max_age_ms) for source in (*plus, *minus)]
         case Disagree(first, second):
             return [*_ages_of(first), *_ages_of(second)]
         case _:

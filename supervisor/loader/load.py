@@ -19,11 +19,16 @@ from supervisor.kernel.plan import Identity, Plan
 from supervisor.loader.assemble import Switching, assemble, read_changeovers, read_contactors
 from supervisor.loader.changeovers import Announced, announce, members_of
 from supervisor.loader.contactors import charging
+from supervisor.loader.cut_offs import CutOff, read_cut_offs
 from supervisor.loader.documents import DocumentError, Item, parse, paths, read
+from supervisor.loader.grid import read_mains
+from supervisor.loader.installers import read_installers
 from supervisor.loader.local import read_local
-from supervisor.loader.policies import Policies, Vocabulary, add
+from supervisor.loader.policies import Policies, Vocabulary
 from supervisor.loader.quantity import duration
-from supervisor.loader.sites import Parts, read_bus, read_circuit, read_device, read_identity
+from supervisor.loader.schedules import Calendar, read_calendar
+from supervisor.loader.sections import add
+from supervisor.loader.sites import Parts, read_bus, read_device, read_identity
 from supervisor.site import Site
 
 __all__ = ["DocumentError", "Loaded", "load"]
@@ -33,11 +38,19 @@ TITLE_MAX = 80  # characters, as the word that carries it allows (supervisor/wir
 
 @dataclass(frozen=True)
 class Loaded:
-    """A site, its plan, and the token hashes of its identities (which the plan has no business to know)."""
+    """A site, its plan, and the token hashes of its identities (which the plan has no business to know). ``policies``
+    and ``root`` keep where everything was written, ``texts`` what was read, by file name, for those who check or record
+    a site; ``cut_offs`` what cuts a target off without us; ``installers`` the public keys of who acknowledges."""
 
     site: Site
     plan: Plan
     tokens: Mapping[str, str]
+    policies: Policies
+    root: Item
+    texts: Mapping[str, str]
+    cut_offs: Mapping[str, CutOff]
+    installers: Mapping[str, str]
+    calendar: Calendar
 
 
 def load(
@@ -54,7 +67,7 @@ def load(
     )
     parts = _devices(site_item, observe, run_dir, families)
     written = [announce(parts, key, item) for key, item in _fields(site_item, "changeovers")]
-    circuits = tuple(read_circuit(parts, key, item) for key, item in _fields(site_item, "circuits"))
+    mains = read_mains(parts, _fields(site_item, "circuits"), site_item.get("grid"), cycle_ms)
     identities, tokens = _identities(site_item)
     numbers = {identity.name: i for i, identity in enumerate(identities)}
     words = Vocabulary(parts.names, parts.target_names, numbers, parts.places, parts.coil_names)
@@ -63,6 +76,10 @@ def load(
     contactors = read_contactors(parts, words)
     changeovers = read_changeovers(written, parts, words, contactors)
     local = read_local(site_item.get("local"), parts, words)
+    cut_offs = read_cut_offs(site_item.get("cut_offs"), words)
+    installers = read_installers(site_item.get("installers"))
+    calendar, names = read_calendar(site_item, parts)
+    words = replace(words, names=names)
     site_item.done()
     rules = Policies()
     for document in policies:
@@ -71,8 +88,9 @@ def load(
     site = Site(name, digest, cycle_ms, observe, parts.bus_sites())
     rules.permissions = [*local.permissions, *rules.permissions]
     switching = Switching(contactors, changeovers, local.local)
-    plan = assemble(site, grace_ms, parts, circuits, (*identities, *local.identities), rules, switching)
-    return Loaded(site, plan, tokens)
+    plan = assemble(site, grace_ms, parts, mains, (*identities, *local.identities), rules, switching)
+    shown = {path.name: text for path, text in texts}
+    return Loaded(site, plan, tokens, rules, site_item, shown, cut_offs, installers, calendar)
 
 
 def _moved(written: Sequence[Announced], words: Vocabulary) -> dict[str, str]:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from supervisor.kernel.lease import Kind
-from supervisor.kernel.plan import MODES, Cap, ModeRule, Permission, Program, Target
+from supervisor.kernel.plan import MODES, Ban, Cap, ModeRule, Permission, Program, Target
 from supervisor.kernel.signal import Source
 from supervisor.kernel.switchgear import Group, Need
-from supervisor.kernel.trip import Latch, Narrowing, Rule, Severity
+from supervisor.kernel.trip import Narrowing, Rule, Severity
 from supervisor.loader.documents import Item, name_of, nearest
+from supervisor.loader.latches import read_latching
 from supervisor.loader.quantity import amount, duration, shown
 from supervisor.loader.questions import Names, question
 
@@ -67,6 +67,10 @@ class Policies:
     groups: list[Group] = field(default_factory=list)
     needs: list[Need] = field(default_factory=list)
     ids: dict[str, Item] = field(default_factory=dict)
+    bans: list[Ban] = field(default_factory=list)
+    documents: int = 0
+    situations: dict[str, Item] = field(default_factory=dict)
+    examples: dict[str, Item] = field(default_factory=dict)
 
     def claim(self, section: str, name: str, item: Item) -> str:
         """The id of a rule, ``section.name``, which nobody else has."""
@@ -78,25 +82,6 @@ class Policies:
         return identity
 
 
-def add(policies: Policies, document: Item, words: Vocabulary) -> None:
-    """Read one document into ``policies``."""
-    sections = {
-        "limits": _limit,
-        "interlocks": _interlock,
-        "caps": _cap,
-        "house_modes": _mode_rule,
-        "permissions": _permission,
-        "programs": _program,
-    }
-    for section, reader in sections.items():
-        part = document.get(section)
-        if part is not None:
-            for name, item in part.fields().items():
-                reader(policies, policies.claim(section, name, item), item, words)
-                item.done()
-    document.done()
-
-
 def why(item: Item) -> str:
     """The reason of a rule; one without a reason does not load."""
     reason = item.need("why", "every rule says why it is there")
@@ -106,10 +91,12 @@ def why(item: Item) -> str:
     return text
 
 
-def _limit(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
-    hold_ms = _time(item, "hold", 0, HOUR_MS)
+def limit(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
+    hold_ms = time_of(item, "hold", 0, HOUR_MS)
     actions = _actions(item, "then", words) or ()
     unknown = _actions(item, "unknown", words)
+    clear_ms = time_of(item, "clear", 0, DAY_MS, CLEAR_DEFAULT_MS)
+    latching = read_latching(item, clear_ms)
     policies.rules.append(
         Rule(
             id=identity,
@@ -118,21 +105,24 @@ def _limit(policies: Policies, identity: str, item: Item, words: Vocabulary) -> 
                 item.need("when", "a limit asks a question, such as 'meter.power above 8 kW'"), words.names
             ),
             hold_ms=hold_ms,
-            unknown_ms=_time(item, "unknown_after", 0, HOUR_MS, hold_ms),
-            clear_ms=_time(item, "clear", 0, DAY_MS, CLEAR_DEFAULT_MS),
+            unknown_ms=time_of(item, "unknown_after", 0, HOUR_MS, hold_ms),
+            clear_ms=clear_ms,
             actions=actions,
             unknown_actions=actions if unknown is None else unknown,
-            latch=Latch(_choice(item, "latch", [latch.value for latch in Latch], "none")),
+            latch=latching.latch,
             latch_unknown=_choice(item, "latch_unknown", ["true", "false"], "false") == "true",
             severity=_severity(item, "house"),
             unknown_severity=_severity(item, "unknown_house"),
+            recovers_ms=latching.recovers_ms,
+            repeats=latching.repeats,
+            repeats_ms=latching.repeats_ms,
         )
     )
     if not actions and not unknown and item.get("house") is None:
         raise item.error("this limit does nothing; say 'then: {target: at most …}' or 'house: degraded'")
 
 
-def _time(item: Item, key: str, lo_ms: int, hi_ms: int, default_ms: int | None = None) -> int:
+def time_of(item: Item, key: str, lo_ms: int, hi_ms: int, default_ms: int | None = None) -> int:
     given = item.get(key)
     if given is not None:
         return duration(given, lo_ms, hi_ms)
@@ -163,7 +153,7 @@ def _target(item: Item, words: Vocabulary) -> tuple[int, Target]:
     return find_target(given.text(), given, words)
 
 
-def _ordered(item: Item, words: Vocabulary) -> tuple[int, Target]:
+def ordered(item: Item, words: Vocabulary) -> tuple[int, Target]:
     """The target of a rule that lets somebody or something move it."""
     index, target = _target(item, words)
     words.orderable(target, item.need("target", ""))
@@ -195,7 +185,7 @@ def narrowing(name: str, item: Item, words: Vocabulary) -> Narrowing:
     raise item.error(f"'{text}' is no action; write 'at most …', 'at least …' or 'stop'")
 
 
-def _cap(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
+def cap(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
     index, target = _target(item, words)
     if target.id in words.places or target.id in words.coils:
         raise item.need("target", "").error(
@@ -209,13 +199,13 @@ def _cap(policies: Policies, identity: str, item: Item, words: Vocabulary) -> No
     policies.caps.append(Cap(identity, why(item), index, Source(named.index, named.signal.max_age_ms), blind))
 
 
-def _modes(item: Item) -> frozenset[int]:
+def read_modes(item: Item) -> frozenset[int]:
     listed = item.need("in", f"list house modes of {', '.join(MODES)}")
     return frozenset(MODES.index(part.one_of(MODES)) for part in listed)
 
 
-def _mode_rule(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
-    modes, reason = _modes(item), why(item)
+def mode_rule(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
+    modes, reason = read_modes(item), why(item)
     actions = _actions(item, "then", words)
     if not actions:
         raise item.error("'then' is missing or empty; say what is narrowed, such as {wallbox.current: stop}")
@@ -227,134 +217,6 @@ def _mode_rule(policies: Policies, identity: str, item: Item, words: Vocabulary)
             )
     for action in actions:
         policies.mode_rules.append(ModeRule(identity, reason, modes, action.target, action.lo, action.hi))
-
-
-def _permission(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
-    index, target = _ordered(item, words)
-    for lo, hi in _bands(item, target, words):
-        _permit(policies, identity, item, words, index, lo, hi)
-
-
-def _bands(item: Item, target: Target, words: Vocabulary) -> list[tuple[int, int]]:
-    """What may be asked: one band from .. to, or each of a changeover's positions by itself."""
-    if target.id in words.places:
-        listed = item.need("positions", f"list positions of {', '.join(words.places[target.id])}")
-        return [(place, place) for place in (words.value(part, target) for part in listed)]
-    smallest, largest = item.need("from", "the smallest value that may be asked"), item.need("to", "the largest")
-    lo, hi = amount(smallest, target.unit), amount(largest, target.unit)
-    if lo > hi:
-        raise largest.error(f"'{largest.text()}' is below '{smallest.text()}'; write the smaller one as 'from'")
-    return [(lo, hi)]
-
-
-def _permit(policies: Policies, identity: str, item: Item, words: Vocabulary, index: int, lo: int, hi: int) -> None:
-    kinds = item.get("kinds")
-    policies.permissions.append(
-        Permission(
-            id=identity,
-            why=why(item),
-            identities=frozenset(_identity(part, words) for part in item.need("who", "list the identities")),
-            target=index,
-            lo=lo,
-            hi=hi,
-            modes=_modes(item),
-            kinds=frozenset(Kind(part.one_of([k.value for k in Kind])) for part in kinds) if kinds else frozenset(Kind),
-            max_ms=_time(item, "longest", 1_000, LEASE_MAX_MS, HOUR_MS),
-        )
-    )
-
-
-def _identity(item: Item, words: Vocabulary) -> int:
-    if item.text() not in words.identities:
-        raise item.error(f"there is no orchestrator '{item.text()}'{nearest(item.text(), words.identities)}")
-    return words.identities[item.text()]
-
-
-def _program(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
-    index, target = _ordered(item, words)
-    given = item.need("value", "what it does when nobody holds a lease")
-    value = words.value(given, target)
-    if not target.lo <= value <= target.hi or any(low < value < high for low, high in target.bands):
-        raise given.error(f"{target.id} cannot do {shown(value, target.unit)}")
-    policies.programs.append(Program(identity, why(item), index, _modes(item), value))
-
-
-# ---- interlocks ----------------------------------------------------------------------------------------------------
-def _interlock(policies: Policies, identity: str, item: Item, words: Vocabulary) -> None:
-    """One interlock, in one of its four forms."""
-    reason = why(item)
-    forms = ("never_together", "at_most", "break_before_make", "contactor")
-    given = [form for form in forms if item.get(form) is not None]
-    if len(given) != 1:
-        raise item.error(f"write exactly one of: {', '.join(forms)}")
-    form = given[0]
-    if form == "contactor":
-        return _need(policies, identity, reason, item, words)
-    if form == "at_most":
-        listed = item.need("of", "list the contactors that it counts")
-        members = _contactors(listed, words)
-        most = item.need("at_most", "how many of them").whole(1, len(members) - 1)
-    else:
-        members, most = _contactors(item.need(form, "list contactors"), words), 1
-    if most == 1:
-        _not_its_own_precharge(item.need("of" if form == "at_most" else form, ""), words)
-    dead_ms = _time(item, "dead_time", 10, HOUR_MS) if form == "break_before_make" else 0
-    policies.groups.append(Group(identity, reason, members, most, dead_ms))
-    return None
-
-
-def _need(policies: Policies, identity: str, reason: str, item: Item, words: Vocabulary) -> None:
-    given = item.need("contactor", "name the contactor")
-    position = contactor(given, words)
-    requires, only = item.get("requires"), item.get("only_while")
-    if requires is None and only is None:
-        raise item.error("say what it needs: 'requires: another contactor' or 'only_while: a question'")
-    other = contactor(requires, words) if requires is not None else None
-    if requires is not None and other == position:
-        raise requires.error("a contactor cannot require itself; name the one that must be closed first")
-    if requires is not None:
-        names = given.text(), requires.text()
-        if _charges(names[0], names[1], words) or _charges(names[1], names[0], words):
-            raise requires.error("a contactor and its precharge are never closed for long together; leave this out")
-    asked = question(only, words.names) if only is not None else None
-    policies.needs.append(Need(identity, reason, position, other, asked))
-    _no_circle(policies.needs, item if requires is None else requires)
-
-
-def _charges(helper: str, main: str, words: Vocabulary) -> bool:
-    return main in words.charging.get(helper, ())
-
-
-def _not_its_own_precharge(item: Item, words: Vocabulary) -> None:
-    """A contactor closes while its precharge still is, so the two cannot exclude each other."""
-    names = [part.text() for part in item]
-    for part in item:
-        if any(_charges(part.text(), other, words) for other in names):
-            raise part.error(
-                f"{part.text()} precharges for another one in this list, which closes while it is closed; leave it out:"
-                " it is kept apart from the others by itself"
-            )
-
-
-def _no_circle(needs: list[Need], item: Item) -> None:
-    """Contactors that require each other could never close."""
-    requires = {(need.target, need.requires) for need in needs if need.requires is not None}
-    reached = {needs[-1].requires}
-    while more := {b for a, b in requires if a in reached} - reached:
-        reached |= more
-    if needs[-1].target in reached:
-        raise item.error("these contactors require each other in a circle, so none could ever close")
-
-
-def _contactors(item: Item, words: Vocabulary) -> tuple[int, ...]:
-    members: list[int] = []
-    for part in item:
-        if (position := contactor(part, words)) in members:
-            raise part.error(f"{part.text()} stands here twice; list at least two contactors, each once")
-        members.append(position)
-    if len(members) < 2:
-        raise item.error("list at least two contactors, each once")
-    return tuple(members)
 
 
 def contactor(item: Item, words: Vocabulary) -> int:

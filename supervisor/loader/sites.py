@@ -1,4 +1,4 @@
-"""The site document: buses, devices, circuits and orchestrators, turned into the shared shape and the plan's parts.
+"""The site document: buses, devices and orchestrators, turned into the shared shape and the plan's parts.
 
 Signals and targets are numbered here, once, in the order of the document.
 """
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drivers.contract import BusKind, Family, Options, OptionSpec, OutputSpec, Shape, SignalSpec, Silence, SilenceKind
-from supervisor.kernel.plan import Circuit, Feed, Identity, Phase, Target
-from supervisor.kernel.signal import Signal, Source, Unit
+from supervisor.kernel.plan import Hunting, Identity, Target
+from supervisor.kernel.signal import Signal, Source
 from supervisor.loader.documents import Item, name_of, nearest
 from supervisor.loader.quantity import BIT_RATES, amount, duration, rate, scaled
 from supervisor.loader.questions import Named, Names
@@ -25,10 +25,8 @@ BUS_SETTINGS = {
     BusKind.GPIO: ("factory", "channel"),
 }
 COIL_SETTINGS = ("breaks_load", "zero_flow", "travel", "min_on", "min_off", "per_hour", "precharge", "proof")
-UNMEASURED = ("none", "absent")  # it draws there, and nobody measures it; it has no wire there
 SILENCE_DEFAULT_MS = 500
 HOLD_DEFAULT_MS = 5_000
-CURRENT_MAX = 10_000_000  # mA; no fuse of a house is larger
 
 
 @dataclass
@@ -39,6 +37,7 @@ class Parts:
     devices: list[DeviceSite] = field(default_factory=list)
     bus_of: dict[str, str] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
+    graces: dict[str, int] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
     signals: list[Signal] = field(default_factory=list)
     named: dict[str, Named] = field(default_factory=dict)
@@ -139,6 +138,8 @@ def read_device(parts: Parts, key: str, item: Item, families: Mapping[str, Famil
     observe = bus_observe or ((given := item.get("observe")) is not None and given.flag())
     if (given := item.get("optional")) is not None and given.flag():
         parts.optional.add(name)
+    if (given := item.get("grace")) is not None:
+        parts.graces[name] = duration(given, 1_000, 600_000)
     signals = tuple(_signal(parts, name, spec) for spec in shape.signals)
     parts.core[name] = tuple((place.index, place.spec.max_age_ms) for place in signals if place.spec.core)
     outputs, silence, after_ms = _targets(parts, name, shape.outputs, item, observe)
@@ -261,6 +262,7 @@ def _target(parts: Parts, device: str, spec: OutputSpec, settings: Item | None, 
         readback_ms=(spec.readback_ms or 0) + spec.enforce_ms,
         contactor=None,
         observe=observe,
+        hunting=None if spec.contactor else _hunting(settings.get("hunting") if settings else None),
     )
     if settings is not None and spec.contactor:  # read when everything that it may name is known
         parts.coils[target.id] = {key: given for key in COIL_SETTINGS if (given := settings.get(key)) is not None}
@@ -269,64 +271,30 @@ def _target(parts: Parts, device: str, spec: OutputSpec, settings: Item | None, 
     return OutputPlace(index, spec)
 
 
-# ---- circuits and orchestrators ------------------------------------------------------------------------------------
-def read_circuit(parts: Parts, key: str, item: Item) -> Circuit:
-    """A fuse, the meter of its phases, and what hangs on it."""
-    reason = item.need("why", "every circuit says what it protects").text()
-    meter = item.need("meter", "name the signals: {current: [...], power: [...]}")
-    currents = [_source(parts, part, Unit.CURRENT) for part in meter.need("current", "list a current signal per phase")]
-    given = meter.get("power")
-    powers = [_source(parts, part, Unit.POWER) for part in given] if given else [None] * len(currents)
-    if len(powers) != len(currents):
-        raise meter.error(f"{len(currents)} currents need {len(currents)} powers, not {len(powers)}")
-    feeds = []
-    for name, own in (
-        item.need("feeds", "say what hangs on it: {wallbox.current: [its own currents per phase]}").fields().items()
-    ):
-        if name not in parts.target_names:
-            raise own.error(f"there is no target '{name}'{nearest(name, parts.target_names)}")
-        if (unit := parts.target_names[name][1].unit) is not Unit.CURRENT:
-            raise own.error(f"{name} is set in {unit.value}; a fuse can only hold back what is set as a current")
-        sources = tuple(_source(parts, part, Unit.CURRENT) if part.text() not in UNMEASURED else None for part in own)
-        if len(sources) != len(currents):
-            raise own.error(f"one current per phase: {len(currents)}, not {len(sources)}")
-        absent = tuple(phase for phase, part in enumerate(own) if part.text() == "absent")
-        if len(absent) == len(sources):
-            raise own.error("it is absent from every phase, so it does not hang on this circuit; remove it")
-        feeds.append(Feed(parts.target_names[name][0], sources, absent))
-    circuit = Circuit(
-        id=f"circuits.{name_of(key, item)}",
-        why=reason,
-        fuse=_current(item.need("fuse", "its rating per phase, such as 35 A"), 1),
-        margin=_current(item.need("margin", "what is kept free for the skew between meters, such as 2 A"), 0),
-        blind=_current(item.need("blind", "what each feed may take while the meter says nothing"), 0),
-        phases=tuple(Phase(current, power) for current, power in zip(currents, powers, strict=True)),
-        feeds=tuple(feeds),
-        asymmetry=_current(given, 1) if (given := item.get("asymmetry")) is not None else None,
+def _hunting(item: Item | None) -> Hunting:
+    """When its ups and downs are too many, and how calm it has to be then."""
+    usual = Hunting()
+    if item is None:
+        return usual
+    reversals, within, dwell = item.get("reversals"), item.get("within"), item.get("dwell")
+    hunting = Hunting(
+        reversals.whole(2, 100) if reversals else usual.reversals,
+        duration(within, 10_000, 3_600_000) if within else usual.within_ms,
+        duration(dwell, 1_000, 3_600_000) if dwell else usual.dwell_ms,
+        usual.slower,
     )
-    meter.done()
     item.done()
-    return circuit
+    return hunting
 
 
-def _current(item: Item, lo: int) -> int:
-    return _within(item, amount(item, Unit.CURRENT), lo, CURRENT_MAX, "mA")
-
-
-def _source(parts: Parts, item: Item, unit: Unit) -> Source:
-    named = parts.names.find(item.text(), item)
-    if named.signal.unit is not unit:
-        raise item.error(f"{named.signal.id} is in {named.signal.unit}, not in {unit}")
-    return Source(named.index, named.signal.max_age_ms)
-
-
+# ---- orchestrators -------------------------------------------------------------------------------------------------
 def read_identity(key: str, item: Item) -> tuple[Identity, str]:
     """An orchestrator and the SHA-256 of its token."""
     token = item.need("token_sha256", "the SHA-256 of its token: printf %s TOKEN | sha256sum")
     if not re.fullmatch(r"[0-9a-f]{64}", token.text()):
         raise token.error("is not a SHA-256 in hex; make one with: printf %s TOKEN | sha256sum")
     late, lost, expected = item.get("late"), item.get("lost"), item.get("expected")
-    priority = item.get("priority")
+    priority, sequence = item.get("priority"), item.get("sequence")
     late_ms = duration(late, 1_000, 600_000) if late else 10_000
     lost_ms = duration(lost, 1_000, 3_600_000) if lost else 30_000
     if lost_ms <= late_ms:
@@ -339,6 +307,7 @@ def read_identity(key: str, item: Item) -> tuple[Identity, str]:
         expected=expected.flag() if expected else False,
         late_ms=late_ms,
         lost_ms=lost_ms,
+        numbered=sequence is not None and sequence.one_of(("required", "optional")) == "required",
     )
     item.done()
     return identity, token.text()

@@ -3,7 +3,7 @@
 A figure alone says how busy the machine was; the ratio to the floor says what the product costs. Nothing here is a
 test and nothing here fails because of a time.
 
-    python -m tests.bench [P1 P6 P7] [--json FILE]
+    python -m tests.bench [P1 P4 P6 P7] [--json FILE]
 """
 
 from __future__ import annotations
@@ -19,12 +19,18 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e
 
 from bench_kernel import kernel_step  # noqa: E402  the paths above come first
 from bench_product import idle_cost, start_times  # noqa: E402
+from bench_requests import requests  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from supervisor.guardian.main import real_time  # noqa: E402
 
-BENCHES: dict[str, Callable[[], list[dict[str, object]]]] = {"P1": kernel_step, "P6": idle_cost, "P7": start_times}
+BENCHES: dict[str, Callable[[], list[dict[str, object]]]] = {
+    "P1": kernel_step,
+    "P4": requests,
+    "P6": idle_cost,
+    "P7": start_times,
+}
 
 
 def main() -> int:

@@ -142,7 +142,7 @@ def test_units_that_people_write(gateway: Gateway, guardian: FakeGuardian, targe
         b'{"value": 10, "unit": "W"}',
         b'{"value": 10, "unit": ""}',
         b'{"value": 10, "unit": null}',
-        b'{"value": 10, "unit": "A", "kind": "program"}',
+        b'{"value": 10, "unit": "A", "kind": "forever"}',
         b'{"value": 10, "unit": "A", "kind": "LIVE"}',
         b'{"value": 10, "unit": "A", "duration": 30}',
         b'{"value": 10, "unit": "A", "duration_s": "30"}',

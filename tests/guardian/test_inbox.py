@@ -10,7 +10,7 @@ import pytest
 from supervisor import wire
 from supervisor.guardian.inbox import BURST, REQUESTS_MAX, Inbox
 from supervisor.guardian.peers import Peer
-from supervisor.kernel.image import blank
+from supervisor.kernel.image import absorb, blank
 from supervisor.kernel.signal import Quality, Sample
 from supervisor.loader.load import load
 
@@ -58,3 +58,10 @@ def test_early_cycles_of_the_gateway_have_a_budget_that_refills(inbox: Inbox) ->
     assert [early(1) for _ in range(BURST + 1)] == [True] * BURST + [False]
     assert early(21), "fifty a second: one every 20 ms"
     assert not early(21)
+
+
+def test_what_is_recorded_of_a_reading_from_the_future_is_what_the_image_made_of_it(inbox: Inbox) -> None:
+    inbox.take_samples("can0", wire.Samples((Sample(SOC, 500, 9_000, Quality.GOOD),)), 1_000)
+    assert [sample.at_ms for sample in inbox.samples] == [1_000]
+    later = absorb(LOADED.plan.signals, inbox.recorded, inbox.samples, 5_000)
+    assert later == inbox.image, "absorbed later, as a replay does, it says the same"

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import os
+import signal
+import stat
+import subprocess
+import sys
 import threading
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from journal_toys import Hand, begun, flush, granting, head, lines, numbers, reading, telling
+
 from supervisor.guardian import journal as journal_module
-from supervisor.guardian.journal import QUEUE_MAX, Head, Journal, Record, packed, prune
-from supervisor.kernel.signal import MISSING, Quality, Reading, Sample
+from supervisor.guardian.journal import QUEUE_MAX, ROOM, SEGMENT_MS, Journal
+from supervisor.guardian.record import opened
+from supervisor.guardian.segment import prune, segments
+from supervisor.guardian.writer import FOLDED_MAX
 
-
-def head(number: int = 0) -> Head:
-    return Head(1, "a house", "digest", False, f"2026-01-01T00:00:0{number}", number, 1_000, [], [])
+ROOT = Path(__file__).parents[2]
 
 
 def until(condition: Callable[[], Any]) -> None:
@@ -28,83 +33,181 @@ def until(condition: Callable[[], Any]) -> None:
     raise AssertionError("never")
 
 
-def lines(folder: Path) -> list[dict[str, Any]]:
-    text = b"".join(zlib.decompressobj(wbits=31).decompress(p.read_bytes()) for p in sorted(folder.glob("*.gz")))
-    return [json.loads(line) for line in text.splitlines()]
+@pytest.fixture
+def clock() -> Hand:
+    return Hand()
 
 
+# ---- what is written -------------------------------------------------------------------------------------------------
 def test_what_was_accepted_can_be_read_again(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.start()
     assert journal.accept(head())
-    assert journal.accept(Record(1, 50, o=[(0, 6_000)]))
+    assert journal.accept(telling(1))
     journal.stop()
     first, second = lines(tmp_path)
-    assert first["digest"] == "digest"
-    assert second == {"n": 1, "t": 50, "o": [[0, 6_000]]}
+    assert (first["site"], first["segment"]) == ("a house", 1)
+    assert (second["n"], second["e"][0][3]) == (1, "something")
 
 
 def test_a_running_segment_can_be_read_without_its_end(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.start()
     journal.accept(head())
-    journal.accept(Record(1, 50))
-    until(lambda: list(tmp_path.glob("*.gz")) and len(lines(tmp_path)) == 2)
+    journal.accept(telling(1))
+    until(lambda: segments(tmp_path) and len(lines(tmp_path)) == 2)
     journal.stop()
 
 
-def test_a_new_head_begins_a_segment_of_its_own(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    journal.start()
-    journal.accept(head(0))
-    journal.accept(head(1))
-    journal.stop()
-    assert len(list(tmp_path.glob("*.gz"))) == 2
+def test_cycles_that_only_read_are_folded_into_the_next_line_and_none_is_lost(tmp_path: Path, clock: Hand) -> None:
+    journal = begun(tmp_path, clock)
+    for n in range(1, 2 * FOLDED_MAX):
+        journal.accept(reading(n, 7))
+    journal.accept(telling(2 * FOLDED_MAX))
+    flush(journal, clock)
+    assert numbers(tmp_path) == list(range(1, 2 * FOLDED_MAX + 1))
+    assert len(lines(tmp_path)) == 3, "a head, a full line, and the one that tells"
 
 
-def test_a_full_queue_says_so_at_once(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)  # its writer is not started, as if it hung
-    assert all(journal.accept(Record(n, n)) for n in range(QUEUE_MAX))
-    assert not journal.accept(Record(QUEUE_MAX, 0))
-    assert journal.refused == 1
+def test_each_line_is_tied_to_the_one_before_across_segments(tmp_path: Path, clock: Hand) -> None:
+    journal = begun(tmp_path, clock)
+    journal.accept(telling(1))
+    journal.accept(head(2, reason="hour"))
+    journal.accept(telling(2))
+    flush(journal, clock)
+    mark = ""
+    for path in segments(tmp_path):
+        import zlib
+
+        for line in zlib.decompressobj(wbits=31).decompress(path.read_bytes()).splitlines():
+            found = opened(line, mark)
+            assert found is not None
+            mark = found[1]
 
 
-def test_a_disk_that_refuses_is_a_state_that_ends_by_itself(tmp_path: Path) -> None:
-    folder = tmp_path / "journal"
-    journal = Journal(folder)
-    journal.start()
-    shutil.rmtree(folder)
-    journal.accept(head())
-    until(lambda: journal.failing)
-    assert not journal.accept(Record(1, 50)), "what cannot be recorded is not accepted"
-    assert journal.wants_head
-    folder.mkdir()
-    journal.accept(head(2))
-    until(lambda: not journal.failing)
-    journal.stop()
+def test_only_its_user_can_read_it(tmp_path: Path, clock: Hand) -> None:
+    begun(tmp_path, clock)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in segments(tmp_path)] == [0o600]
 
 
-def test_the_oldest_segments_go_first(tmp_path: Path) -> None:
-    import os
-
-    for age in range(4):
-        path = tmp_path / f"journal-{age}.gz"
-        path.write_bytes(b"x" * 10)
-        os.utime(path, (100 - age, 100 - age))
-    prune(tmp_path, 25)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal-0.gz", "journal-1.gz"]
+# ---- segments --------------------------------------------------------------------------------------------------------
+def test_a_segment_ends_after_an_hour(tmp_path: Path, clock: Hand) -> None:
+    journal = begun(tmp_path, clock)
+    assert journal.due(1_000 + SEGMENT_MS - 1) == ""
+    assert journal.due(1_000 + SEGMENT_MS) == "hour"
 
 
-def test_a_segment_asks_for_a_new_head_when_it_is_full(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_segment_ends_when_it_is_full(tmp_path: Path, clock: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "SEGMENT_MAX", 10)
-    journal = Journal(tmp_path)
-    journal.start()
+    assert begun(tmp_path, clock).due(1_050) == "size"
+
+
+def test_one_head_is_asked_for_until_it_is_written(tmp_path: Path, clock: Hand) -> None:
+    journal = begun(tmp_path, clock)
+    at_ms = 1_000 + SEGMENT_MS
+    journal.accept(head(5, at_ms - SEGMENT_MS))
+    assert journal.due(at_ms) == ""
+    journal.turn()
+    assert journal.due(at_ms) == "hour"
+
+
+def test_a_restart_goes_on_with_the_next_number_and_the_last_mark(tmp_path: Path, clock: Hand) -> None:
+    first = begun(tmp_path, clock)
+    first.accept(telling(1))
+    flush(first, clock)
+    last = lines(tmp_path)[-1]["h"]
+    begun(tmp_path, clock)
+    again = lines(tmp_path)[-1]
+    assert (again["segment"], again["previous"]) == (2, last)
+
+
+def test_a_restart_passes_over_a_file_without_a_head(tmp_path: Path, clock: Hand) -> None:
+    begun(tmp_path, clock)
+    last = lines(tmp_path)[-1]["h"]
+    (tmp_path / "journal-00000002-x.jsonl.gz").touch()
+    begun(tmp_path, clock)
+    again = lines(tmp_path)[-1]
+    assert (again["segment"], again["previous"]) == (3, last)
+
+
+def test_the_oldest_segments_go_first_whatever_the_clock_said(tmp_path: Path) -> None:
+    for number in range(1, 5):
+        path = tmp_path / f"journal-{number:08d}-x.jsonl.gz"
+        path.write_bytes(b"x" * 10)
+        os.utime(path, (100 - number, 100 - number))
+    (tmp_path / "journal-2026-01-01T000000-0.jsonl.gz").write_bytes(b"of an earlier version")
+    prune(tmp_path, 25)
+    assert [path.name[:16] for path in segments(tmp_path)] == ["journal-00000003", "journal-00000004"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+# ---- the loop never waits --------------------------------------------------------------------------------------------
+def test_a_full_queue_says_so_at_once_and_says_it_before(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)  # its writer is not started, as if it hung
+    assert not journal.room(), "nothing can be recorded before a head"
     journal.accept(head())
-    journal.stop()
-    assert journal.wants_head
+    taken = 0
+    while journal.room():
+        assert journal.accept(telling(taken))
+        taken += 1
+    assert QUEUE_MAX - taken <= ROOM + 1
+    while journal.accept(telling(taken)):
+        taken += 1
+    assert (taken, journal.refused) == (QUEUE_MAX - 1, 1)
 
 
-def test_samples_that_repeat_themselves_are_packed_without_loss() -> None:
-    before = (Reading(5, 0, Quality.GOOD), MISSING)
-    samples = [Sample(0, 5, 10, Quality.GOOD), Sample(1, 7, 10, Quality.GOOD), Sample(1, 7, 20, Quality.GOOD)]
-    assert packed(samples, before) == [[10, 0, [1, 7, Quality.GOOD]], [20, 1]]
+def test_after_a_loss_the_next_that_is_accepted_is_a_head(tmp_path: Path, clock: Hand) -> None:
+    journal = begun(tmp_path, clock)
+    while journal.accept(telling(1)):
+        pass
+    journal.turn()
+    assert (journal.room(), journal.accept(telling(2))) == (False, False)
+    assert journal.due(clock.now_ms) == "lost"
+    assert journal.accept(head(9, clock.now_ms, reason="lost"))
+    assert journal.room()
+    assert journal.accept(telling(9))
+
+
+# ---- a kill ----------------------------------------------------------------------------------------------------------
+WRITES_AND_WAITS = """
+import sys, threading
+sys.path[:0] = ["tests/guardian"]
+from pathlib import Path
+from journal_toys import Hand, begun, flush, telling
+clock = Hand()
+journal = begun(Path(sys.argv[1]), clock)
+for n in range(1, 101):
+    journal.accept(telling(n))
+flush(journal, clock)
+for n in range(101, 201):
+    journal.accept(telling(n))
+journal.turn()
+print("flushed", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_what_was_granted_is_on_disk_at_once_unless_there_was_one_just_before(tmp_path: Path, clock: Hand) -> None:
+    journal = begun(tmp_path, clock)
+    clock.now_ms += 250
+    journal.accept(telling(1))
+    journal.turn()
+    assert numbers(tmp_path) == [], "what happens may wait a second"
+    journal.accept(granting(2))
+    journal.turn()
+    assert numbers(tmp_path) == [1, 2]
+    journal.accept(granting(3))
+    journal.turn()
+    assert numbers(tmp_path) == [1, 2]
+    clock.now_ms += 200
+    journal.turn()
+    assert numbers(tmp_path) == [1, 2, 3]
+
+
+def test_what_was_flushed_is_there_after_kill_9(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITES_AND_WAITS, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"flushed\n"
+        process.send_signal(signal.SIGKILL)
+    assert numbers(tmp_path)[:100] == list(range(1, 101))

@@ -123,11 +123,12 @@ class Run:
         self.keep: dict[str, int] = {}
         self.events: list[Event] = []
         self.result: Result | None = None
+        self.recording = True
 
     def cycle(self, *inbox: Request) -> Result:
         """One cycle now; the clock then stands at the next."""
         self.tell(self.keep)
-        result = step(self.plan, self.state, self.image, inbox, self.now_ms)
+        result = step(self.plan, self.state, self.image, inbox, self.now_ms, self.recording)
         self.state, self.result = result.state, result
         self.events.extend(result.events)
         self.now_ms += self.plan.cycle_ms

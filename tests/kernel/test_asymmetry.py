@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kernel_toys import BOX, START_MS, current, good, idle, plan, replace
+from kernel_toys import BOX, START_MS, Run, ask, current, good, idle, plan, replace
 
 from supervisor.kernel.arbitration import envelopes, headroom
 from supervisor.kernel.plan import Circuit, Feed, Phase
@@ -77,6 +77,20 @@ def test_a_phase_that_nobody_measures_leaves_what_is_declared_for_the_blind() ->
     readings = list(image(0, 0, 0))
     readings[1] = MISSING
     assert room(CIRCUIT, tuple(readings)) == 6_000
+
+
+def test_a_phase_that_falls_silent_is_blind_after_its_grace_also_for_a_feed_that_is_not_on_it() -> None:
+    run = Run(plan(signals=SIGNALS, circuits=(replace(CIRCUIT, grace_ms=1_000, trust_ms=30_000),)))
+    run.keep = dict.fromkeys([signal.id for signal in SIGNALS], 0)
+    run.go(500)
+    run.cycle(ask(value=16_000, now_ms=run.now_ms))
+    run.go(10_000)
+    assert run.output("box.current") == 16_000
+    del run.keep["meter.current_l2"]
+    run.go(2_900)
+    assert run.output("box.current") == 16_000
+    run.go(300)
+    assert run.output("box.current") == 6_000
 
 
 def test_the_envelope_names_the_circuit() -> None:

@@ -52,7 +52,7 @@ def lives(draw: st.DrawFn, about: Plan = SITE) -> State:
             at,
             output=draw(st.sampled_from((None, 0, 1))),
             stopped_by=draw(st.sampled_from(("", "ben"))),
-            lease=draw(st.sampled_from((None, Lease(0, 0, Kind.SETTING, 1, 1, now_ms, now_ms + 9_000, "")))),
+            lease=draw(st.sampled_from((None, Lease(0, Kind.SETTING, 1, 1, now_ms, now_ms + 9_000, "")))),
         )
         if at.machine is None:
             return at
@@ -337,7 +337,7 @@ def test_unread_what_is_found_closed_stays_nothing_closes_and_levels_are_safe_un
     assert (run.at, run.step, run.contactors, run.mode) == ("a", "resting", ["closed", "open"], "fault")
     assert run.plant.arcs == []
     run.state = replace(run.state, targets=tuple(
-        replace(t, lease=Lease(0, 0, Kind.SETTING, 2, 2, run.now_ms, run.now_ms + 9_000_000, ""))
+        replace(t, lease=Lease(0, Kind.SETTING, 2, 2, run.now_ms, run.now_ms + 9_000_000, ""))
         for t in run.state.targets
     ))  # fmt: skip
     run.go(20_000)

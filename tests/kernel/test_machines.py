@@ -21,6 +21,7 @@ from supervisor.kernel.machines.charger import Charger
 from supervisor.kernel.machines.contactor import Contactor
 from supervisor.kernel.machines.house import House
 from supervisor.kernel.machines.inverter import Inverter
+from supervisor.kernel.machines.lpc import Lpc
 from supervisor.kernel.machines.meter import Meter
 from supervisor.kernel.machines.orchestrator import Orchestrator
 from supervisor.kernel.machines.presence import Presence
@@ -46,6 +47,7 @@ FACTS = {
     Meter: {"seen"},
     Presence: {"seen"},
     Orchestrator: {"heard", "overdue"},
+    Lpc: {"alive", "limiting", "freeing", "renewed", "spent"},
 }  # fmt: skip
 MACHINES = pytest.mark.parametrize("declaration", FACTS, ids=lambda machine: machine.__name__.lower())
 CONTACTOR = compile_machine(Contactor)

@@ -153,7 +153,7 @@ def test_the_first_word_to_an_actuator_starts_at_its_safe_value() -> None:
 def test_a_stop_goes_before_a_lease_a_lease_before_a_program_and_a_program_before_the_default() -> None:
     lost = frozenset({MODES.index("orchestrator_lost")})
     house = plan(programs=(Program("programs.six", "", 0, frozenset({NORMAL}), 6_000), Program("p", "", 1, lost, 1)))
-    lease = Lease(0, 0, Kind.LIVE, 10_000, 10_000, 0, NOW_MS, "")
+    lease = Lease(0, Kind.LIVE, 10_000, 10_000, 0, NOW_MS, "")
     assert wish(house, 0, idle(stopped_by="ben", lease=lease), NORMAL) == (0, "stop by ben")
     assert wish(house, 0, idle(lease=lease), NORMAL) == (10_000, "lease of anna")
     assert wish(house, 0, idle(), NORMAL) == (6_000, "programs.six")

@@ -16,9 +16,10 @@ from supervisor.kernel.state import TargetState, boot
 def in_mode(mode: str, request: Request) -> tuple[Decision, list[TargetState]]:
     """The decision on a request, and the targets after it, in a mode and under rules that leave nothing but safe, with
     leases of anna's in place."""
-    granted = Lease(0, 0, Kind.SETTING, 10_000, 10_000, START_MS, START_MS + 900_000, "")
+    granted = Lease(0, Kind.SETTING, 10_000, 10_000, START_MS, START_MS + 900_000, "")
     everywhere = replace(ALLOWED, modes=frozenset(range(len(MODES))))
-    about, nothing = replace(TWO, permissions=(everywhere,)), Span(0, 0, "trip", "trip")
+    both = (everywhere, replace(everywhere, target=1))
+    about, nothing = replace(TWO, permissions=both), Span(0, 0, "trip", "trip")
     before = replace(boot(about, START_MS), targets=(idle(lease=granted), idle(lease=granted)))
     desk = Desk(about, before, before.orchestrators, [nothing, nothing], (), MODES.index(mode), START_MS)
     desk.expire({})

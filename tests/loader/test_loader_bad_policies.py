@@ -174,7 +174,7 @@ PERMISSIONS = [
         CAR,
         CAR.replace(".current", ".power"),
         "no target 'wallbox.power'",
-        at=".power",
+        at="wallbox.power",
     ),
     slip(
         "a flag is neither open nor closed",

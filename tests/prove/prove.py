@@ -26,6 +26,7 @@ from supervisor.kernel.machines.charger import Charger
 from supervisor.kernel.machines.contactor import Contactor
 from supervisor.kernel.machines.house import House
 from supervisor.kernel.machines.inverter import Inverter
+from supervisor.kernel.machines.lpc import Lpc
 from supervisor.kernel.machines.meter import Meter
 from supervisor.kernel.machines.orchestrator import Orchestrator
 from supervisor.kernel.machines.presence import Presence
@@ -43,6 +44,7 @@ RESTS: dict[type[StateMachine], set[str]] = {  # where each may stay for ever wi
     Presence: {"unseen"},
     Orchestrator: {"lost", "alive"},
     House: {"fault"},
+    Lpc: {"limited", "unlimited"},
 }
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "machines"
 
