@@ -39,6 +39,7 @@ def signals_of(plan: Plan, rule: str) -> Iterator[int]:
                 yield phase.current.signal
                 if phase.power is not None:
                     yield phase.power.signal
+    yield from _of_grid(plan, rule)
     for changeover in plan.changeovers:
         if changeover.id == rule:
             yield from (flow.current.signal for flow in changeover.flows)
@@ -48,6 +49,18 @@ def signals_of(plan: Plan, rule: str) -> Iterator[int]:
     for name, question in conditions:
         if name == rule and question is not None:
             yield from question.signals()
+
+
+def _of_grid(plan: Plan, rule: str) -> Iterator[int]:
+    export, dimming = (plan.grid.export, plan.grid.dimming) if plan.grid is not None else (None, None)
+    if export is not None and (rule == export.id or rule.startswith(f"{export.id}.")):
+        yield from (source.signal for source in export.meter)
+        yield from (target.produced.signal for target in export.targets if target.produced is not None)
+    if dimming is not None and rule == dimming.id:
+        yield from (source.signal for source in (dimming.value, dimming.beat) if source is not None)
+        for question in (dimming.contact, dimming.active):
+            yield from question.signals() if question is not None else ()
+        yield from (source.signal for source in dimming.meter)
 
 
 def said(signal: Signal, reading: Reading, now_ms: int) -> str:

@@ -36,7 +36,8 @@ CURVES: Mapping[str, Points] = {
 }
 """So long each fuse carries that multiple (permille) of its rating at least: (permille, ms), the first point for ever.
 
-gG, IEC 60269-1: 1.25 does not melt in the conventional time (1 h up to 63 A), 1.6 does. The gates Imin(10 s) of 16 A to
+gG: general knowledge of IEC 60269-1, not compared with its text: check it against the data sheet of the fuse at hand.
+1.25 does not melt in the conventional time (1 h up to 63 A), 1.6 does. The gates Imin(10 s) of 16 A to
 63 A lie between 2.06 and 2.6 times the rating and Imin(0.1 s) above 5 times, as makers' catalogues print them: rounded
 down here. (1.6, 60 s) is ours: the standard gives no earliest time there; makers' mean curves show some minutes.
 B and C, IEC 60898-1: 1.13 does not trip within 1 h, 1.45 does (Schneider FAQ FA369327); 2.55 not before 1 s; 3 (B) and

@@ -14,6 +14,7 @@ from kernel_toys import START_MS
 
 from supervisor.kernel.event import EventKind
 from supervisor.kernel.plan import Plan
+from supervisor.kernel.saw import signals_of
 from supervisor.kernel.signal import Quality
 from supervisor.loader.load import load
 
@@ -186,3 +187,9 @@ def test_inverters_that_do_not_obey_are_told_zero_and_it_is_said(plan: Plan) -> 
     assert roof.kernel.hi("first.power_limit") == (0, "grid.export.late")
     late = [e for e in roof.kernel.events if e.subject == "grid.export.late"]
     assert late[0].at_ms <= START_MS + 60_000 + REACT_MS + 1_500
+
+
+def test_whoever_asks_why_is_shown_the_powers_that_the_cap_looks_at(tmp_path: Path) -> None:
+    plan = plan_in(tmp_path)
+    seen = {plan.signals[index].id for index in signals_of(plan, "grid.export")}
+    assert seen == {"meter.power", "first.power", "second.power"}
