@@ -1,8 +1,8 @@
 """Hunting: each setpoint permitted, together an oscillation (hazard H30).
 
 Theory of operation
-* A level swings when it relaxes after it was tightened, or the other way round. Each reversal has a share of time,
-  and what several of them need beyond ``within_ms`` is too much: the level hunts.
+* A level swings when it has come back by a good part of its range from how far it had gone; small steps are none.
+  Each reversal has a share of time, and what several of them need beyond ``within_ms`` is too much: the level hunts.
 * While it hunts it relaxes more slowly, and only a while after it was last tightened. Tightening is never held back.
 * It has calmed down when half of the time that its reversals need is left.
 
@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
-from supervisor.kernel.plan import Target
-from supervisor.kernel.span import tighter
+from supervisor.kernel.plan import Hunting, Target
 from supervisor.kernel.state import Swings, TargetState
 
 
@@ -24,8 +23,9 @@ def swung(target: Target, before: TargetState, after: TargetState, now_ms: int) 
     if limits is None:
         return after
     if after.output != before.output and before.output is not None and after.output is not None:
-        up = not tighter(after.output, before.output, target.safe)
-        swings = _counted(swings, up, limits.within_ms // limits.reversals, limits.within_ms, now_ms)
+        at, fell = abs(after.output - target.safe), abs(after.output - target.safe) < abs(before.output - target.safe)
+        swings = _counted(target, limits, swings or Swings(True, at, now_ms, False, now_ms), at, now_ms)
+        swings = msgspec.structs.replace(swings, tightened_ms=now_ms) if fell else swings
     if swings is not None and swings.hunting and now_ms >= calmed_ms(target, swings):
         swings = msgspec.structs.replace(swings, hunting=False)
     if swings is before.swings or swings is None:
@@ -35,15 +35,17 @@ def swung(target: Target, before: TargetState, after: TargetState, now_ms: int) 
     return msgspec.structs.replace(after, swings=swings)
 
 
-def _counted(was: Swings | None, up: bool, share_ms: int, within_ms: int, now_ms: int) -> Swings:
-    """The swings after one change of the level."""
-    if was is None:
-        return Swings(up, now_ms, False, now_ms)
-    due_ms = was.due_ms
-    if up != was.up:  # bounded, so that a long night of swinging does not take as long to be forgiven
-        due_ms = min(max(due_ms, now_ms) + share_ms, now_ms + 2 * within_ms)
-    hunting = was.hunting or due_ms - now_ms > within_ms
-    return Swings(up, due_ms, hunting, was.tightened_ms if up else now_ms)
+def _counted(target: Target, limits: Hunting, was: Swings, at: int, now_ms: int) -> Swings:
+    """The swings after the level has come to ``at`` from its safe value."""
+    farther = at >= was.extreme if was.up else at <= was.extreme
+    if farther:
+        return msgspec.structs.replace(was, extreme=at)
+    if abs(at - was.extreme) * 1000 < (target.hi - target.lo) * limits.swing:
+        return was
+    share_ms = limits.within_ms // limits.reversals
+    # bounded, so that a long night of swinging does not take as long to be forgiven
+    due_ms = min(max(was.due_ms, now_ms) + share_ms, now_ms + 2 * limits.within_ms)
+    return Swings(not was.up, at, due_ms, was.hunting or due_ms - now_ms > limits.within_ms, was.tightened_ms)
 
 
 def calmed_ms(target: Target, swings: Swings) -> int:

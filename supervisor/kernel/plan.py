@@ -60,13 +60,15 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Hunting(msgspec.Struct, frozen=True, gc=False):
-    """When a level counts as hunting: more than ``reversals`` of its direction in ``within_ms``. It then relaxes
-    ``slower`` times more slowly, and not before ``dwell_ms`` after it was last tightened."""
+    """When a level counts as hunting: more than ``reversals`` of its direction in ``within_ms``, each by at least
+    ``swing`` permille of its range. It then relaxes ``slower`` times more slowly, and not before ``dwell_ms`` after it
+    was last tightened. (Who follows the sun changes a little twice a minute; that is no oscillation.)"""
 
-    reversals: int = 6
+    reversals: int = 12
     within_ms: int = 600_000
     dwell_ms: int = 120_000
     slower: int = 4
+    swing: int = 250
 
 
 class Cap(msgspec.Struct, frozen=True):

@@ -38,11 +38,13 @@ class TargetState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Swings(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How a level has gone up and down. ``up``: its last change was a relaxation. Reversals are budgeted like a
-    contactor's closings: ``due_ms`` is when all of them have had their share of time. ``hunting``: it has used up more
-    than its budget. ``tightened_ms``: when it last went towards safe."""
+    """How a level has gone up and down. ``up``: it is on its way up, and ``extreme`` is how far from safe it has come;
+    else on its way down, and how near. Reversals are budgeted like a contactor's closings: ``due_ms`` is when all of
+    them have had their share of time. ``hunting``: it has used up more than its budget. ``tightened_ms``: when it last
+    went towards safe."""
 
     up: bool
+    extreme: int
     due_ms: int
     hunting: bool
     tightened_ms: int

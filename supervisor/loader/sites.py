@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from drivers.contract import BusKind, Family, Options, OptionSpec, OutputSpec, Shape, SignalSpec, Silence, SilenceKind
 from supervisor.kernel.plan import Hunting, Identity, Target
-from supervisor.kernel.signal import Signal, Source
+from supervisor.kernel.signal import Signal, Source, Unit
 from supervisor.loader.documents import Item, name_of, nearest
 from supervisor.loader.quantity import BIT_RATES, amount, duration, rate, scaled
 from supervisor.loader.questions import Named, Names
@@ -276,12 +276,13 @@ def _hunting(item: Item | None) -> Hunting:
     usual = Hunting()
     if item is None:
         return usual
-    reversals, within, dwell = item.get("reversals"), item.get("within"), item.get("dwell")
+    reversals, within, dwell, swing = (item.get(key) for key in ("reversals", "within", "dwell", "swing"))
     hunting = Hunting(
         reversals.whole(2, 100) if reversals else usual.reversals,
         duration(within, 10_000, 3_600_000) if within else usual.within_ms,
         duration(dwell, 1_000, 3_600_000) if dwell else usual.dwell_ms,
         usual.slower,
+        amount(swing, Unit.SHARE) if swing else usual.swing,
     )
     item.done()
     return hunting

@@ -70,6 +70,26 @@ def rising(run: Run, ms: int) -> Iterator[int]:
         yield run.state.targets[0].output or 0
 
 
+def test_whoever_follows_the_sun_by_small_steps_does_not_hunt() -> None:
+    run = settled(house())
+    said(run, identity="ben", value=10_000, kind="setting")
+    run.go(10_000)
+    for turn in range(120):  # up and down by three ampere of sixteen, twice a minute
+        said(run, identity="ben", value=(8_500, 11_500)[turn % 2], kind="setting")
+        run.go(15_000)
+    assert not hunts(run)
+
+
+def test_a_swing_that_is_made_of_small_steps_is_one() -> None:
+    run = settled(house())
+    for turn in range(24):
+        for step in range(5):
+            value = 6_000 + 2_000 * step if turn % 2 else 14_000 - 2_000 * step
+            said(run, identity="ben", value=value, kind="setting")
+            run.go(4_000)
+    assert hunts(run)
+
+
 def test_a_slow_swing_is_none() -> None:
     run = settled(house())
     swing(run, 40, period_ms=110_000)  # 5.5 reversals in ten minutes

@@ -45,4 +45,5 @@ def test_its_figures_are_the_products_own() -> None:
     assert DURATION_DEFAULT_MS == {Kind.LIVE: 30_000, Kind.SETTING: 4 * 3_600_000, Kind.PROGRAM: 3_600_000}
     assert (AHEAD_MAX_MS, REQUEST_AGE_MAX_MS, ANSWERS_KEPT) == (86_400_000, 1_000, 8)
     usual = Hunting()
-    assert (usual.reversals, usual.within_ms, usual.dwell_ms, usual.slower) == (6, 600_000, 120_000, 4)
+    assert (usual.swing, usual.reversals, usual.slower) == (250, 12, 4)
+    assert (usual.within_ms, usual.dwell_ms) == (600_000, 120_000)
