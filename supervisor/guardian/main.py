@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from supervisor.guardian.watchdog import Watchdog
 from supervisor.kernel.keep import guarded
 from supervisor.loader.load import Loaded
 
+SWITCH_S = 0.0002  # how long the loop waits at most for a thread that writes (Python's own default is 5 ms)
 PRIORITY = 20  # SCHED_FIFO; below the kernel's own interrupt threads (50)
 log = logging.getLogger("guardian")
 
@@ -32,6 +34,7 @@ def run(loaded: Loaded, socket_path: Path, journal_dir: Path, state_dir: Path) -
     except OSError as error:
         log.error("%s", error)
         return 2
+    sys.setswitchinterval(SWITCH_S)
     log.info("real-time priority %s", "granted" if real_time() else "not granted; cycles may come late under load")
     keeper = Keeper(state_dir, loaded.site.name)  # after the socket: nobody else writes the same file then
     watchdog = Watchdog({"journal": lambda: journal.alive_ns, "state": lambda: keeper.alive_ns})

@@ -181,7 +181,6 @@ class Guardian:
         result = step(self._plan, self._state, inbox.image, requests, at_ms, recording)
         mode_changed = result.state.house.state != self._state.house.state
         self._scribe.after(self._state, result, inbox, at_ms, recording)
-        self._tell(result)
         if self._keeper:
             self._keeper.after(self._plan, self._state, result.state)
         self._state, self._outputs = result.state, result.outputs
@@ -190,6 +189,7 @@ class Guardian:
         for (peer, _), decision in zip(inbox.requests, result.decisions, strict=True):
             self._tally.decided(decision)
             peer.send(tell.answer(self._plan, decision, at_ms))
+        self._tell(result)  # for people, so after those who wait
         inbox.clear()
         self._counters["cycles"] += 1
         self._watchdog.cycle(timely)

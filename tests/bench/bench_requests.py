@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import time
@@ -56,7 +57,9 @@ async def asked(port: int, per_s: int, seconds: int, connections: int) -> tuple[
         verdicts[verdict] = verdicts.get(verdict, 0) + 1
 
     start_s = time.monotonic() + 0.2
-    await asyncio.gather(*(one(n, start_s + n / per_s) for n in range(per_s * seconds)))
+    dice = random.Random(1)  # each in its own phase of the guardian's cycle, and not all in the same
+    dues = [start_s + (n + dice.random()) / per_s for n in range(per_s * seconds)]
+    await asyncio.gather(*(one(n, due_s) for n, due_s in enumerate(dues)))
     for _, writer in lines:
         writer.close()
     return sorted(times), verdicts

@@ -29,7 +29,11 @@ def test_too_much_is_clipped_to_what_the_rating_leaves(house: RunningHouse) -> N
     assert answer["clauses"][-1]["rule"] == "rating"
 
 
-def test_less_than_the_car_can_use_is_refused_with_the_reason(house: RunningHouse) -> None:
+def test_less_than_the_car_can_use_is_nothing_and_never_raised_to_its_minimum(house: RunningHouse) -> None:
+    house.set("wallbox.current", 8, "A")
+    lowered = house.set("wallbox.current", 4, "A")  # whoever lowers what he holds is not refused
+    assert (lowered["verdict"], lowered["value"]) == ("clipped", 0)
+    house.http("POST", "/v1/targets/wallbox.current/release")
     code, answer = house.http("PUT", "/v1/targets/wallbox.current/setpoint", {"value": 4, "unit": "A", "kind": "live"})
     assert code == 403
     assert answer["verdict"] == "refused"

@@ -56,8 +56,8 @@ def test_early_cycles_of_the_gateway_have_a_budget_that_refills(inbox: Inbox) ->
         return inbox.early
 
     assert [early(1) for _ in range(BURST + 1)] == [True] * BURST + [False]
-    assert early(21), "fifty a second: one every 20 ms"
-    assert not early(21)
+    assert early(7), "180 a second: one every 5.6 ms"
+    assert not early(7)
 
 
 def test_what_is_recorded_of_a_reading_from_the_future_is_what_the_image_made_of_it(inbox: Inbox) -> None:
