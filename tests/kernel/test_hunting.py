@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from kernel_toys import ALLOWED, BOX, Run, ask, plan, replace, said, settled
 
@@ -108,17 +109,19 @@ def test_a_level_that_has_calmed_down_is_as_before() -> None:
     assert run.output("box.current") == 16_000
 
 
-def test_no_relaxation_jumps_when_hunting_begins_or_ends() -> None:
+def test_the_ramp_goes_on_from_where_it_is_when_the_level_has_calmed_down_on_its_way() -> None:
     run = settled(house())
-    last, most = 0, RAMP_MA_S * run.plan.cycle_ms // 1_000
-    for turn in range(80):
-        said(run, identity="ben", value=(16_000, 6_000, 12_000, 0)[turn % 4], kind="setting", request_id=f"r{turn}")
-        for value in rising(run, 7_000 + 1_000 * (turn % 3)):
-            assert value - last <= most
-            last = value
-        if turn > 40:
-            run.go(1_000 * turn)
-            last = run.state.targets[0].output or 0
+    swing(run, 12)
+    said(run, identity="ben", value=0, kind="setting")
+    swings = run.state.targets[0].swings
+    assert swings is not None
+    run.go(swings.due_ms - LIMITS.within_ms // 2 - run.now_ms - 4_000)  # it is calm in four seconds
+    assert hunts(run)
+    said(run, identity="ben", value=16_000, kind="setting")
+    told = [0, *rising(run, 15_000)]
+    assert not hunts(run)
+    assert told[-1] == 16_000
+    assert max(now - was for was, now in pairwise(told)) <= RAMP_MA_S * run.plan.cycle_ms // 1_000
 
 
 def test_nobody_hunts_who_has_no_such_limits_and_a_quiet_house_sleeps() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from kernel_toys import ALLOWED, IDENTITIES, ask, plan, replace, said, settled
+from kernel_toys import ALLOWED, IDENTITIES, TWO, ask, current, plan, replace, said, settled
 
 from supervisor.kernel.event import EventKind
 from supervisor.kernel.lease import Decision, Kind, Verb, Verdict
-from supervisor.kernel.plan import MODES, Program
+from supervisor.kernel.plan import MODES, Cap, Program
+from supervisor.kernel.signal import Source
 from supervisor.kernel.wish import AHEAD_MAX_MS
 
 MINUTE_MS = 60_000
@@ -91,6 +92,15 @@ def test_a_stop_and_a_release_end_what_waits_as_well(verb: Verb) -> None:
     assert run.state.targets[0].lease is None
 
 
+def test_what_binds_now_does_not_bind_a_program_that_starts_later() -> None:
+    """Nobody knows now what the house will allow then; when it starts it gets what is allowed then."""
+    narrow = Cap("caps.box", "the box says so", 0, Source(0, 2_000), 6_000)  # its signal is never heard: 6 A
+    run = settled(replace(TWO, signals=(current("box.most"),), caps=(narrow,), watched=((),)))
+    assert said(run, value=10_000).value == 6_000
+    later = said(run, **(NIGHT | {"starts_in_ms": 60_000}))
+    assert (later.verdict, later.value) == (Verdict.GRANTED, 10_000)
+
+
 def test_only_a_program_starts_later_and_not_after_a_day() -> None:
     run = settled()
     assert refused_by(said(run, value=10_000, starts_in_ms=1_000)) == "request.start"
@@ -105,6 +115,7 @@ def test_a_program_whose_permission_has_gone_by_then_does_not_start() -> None:
     assert (run.state.targets[0].lease, run.state.targets[0].planned) == (None, None)
     ends = [event.text for event in run.events if event.kind is EventKind.LEASE_ENDED]
     assert any("house mode" in text for text in ends)
+    assert not any(event.kind is EventKind.LEASE_STARTED for event in run.events)
 
 
 # ---- dry runs ----------------------------------------------------------------------------------------------------
@@ -138,7 +149,7 @@ def test_a_repeated_heartbeat_keeps_nobody_alive() -> None:
     said(run, Verb.HEARTBEAT, number=5)
     for _ in range(70):
         run.go(1_000)
-        said(run, Verb.HEARTBEAT, number=5)
+        assert refused_by(said(run, Verb.HEARTBEAT, number=5)) == "request.number"
     assert run.plan.orchestrator.states[run.state.orchestrators[0].machine.state] == "lost"
     said(run, Verb.HEARTBEAT, number=6)
     run.cycle()

@@ -212,6 +212,12 @@ def test_the_holder_itself_may_change_its_mind() -> None:
     assert judged(ask(value=6_000), state=HELD).verdict is Verdict.GRANTED
 
 
+def test_whoever_lowers_what_he_holds_is_heard_however_late_it_comes() -> None:
+    late = START_MS - 3_600_000
+    assert judged(ask(value=6_000, received_ms=late), state=HELD).verdict is Verdict.GRANTED
+    assert refusing(judged(ask(value=12_000, received_ms=late), state=HELD)).rule == "request.age"
+
+
 # ---- renewing ----------------------------------------------------------------------------------------------------
 def test_a_renewal_keeps_kind_and_wish_and_begins_its_time_anew() -> None:
     held = replace(HELD, lease=replace(OF_ANNA, asked=12_000, kind=Kind.SETTING))

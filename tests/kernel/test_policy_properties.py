@@ -111,8 +111,11 @@ def test_a_grant_names_the_clause_that_permits_it_for_every_document() -> None:
         layers = {said.layer for said in about.plan.permissions if about.holder in said.identities}
         assert layers, seed
         for layer in layers:
-            fitting = {p.id for p in about.plan.permissions if p.layer == layer and covers(about, p, decision.value)}
-            assert named & fitting, (seed, layer)
+            fitting = [p for p in about.plan.permissions if p.layer == layer and covers(about, p, decision.value)]
+            assert named & {p.id for p in fitting}, (seed, layer)
+            assert decision.lease is not None
+            lasts_ms = decision.lease.expires_ms - decision.lease.starts_ms
+            assert lasts_ms <= max(p.max_ms for p in fitting), (seed, layer, "no document permits it for so long")
     assert grants > 1_000, "hardly anything was granted"
 
 

@@ -110,6 +110,14 @@ def test_only_a_yes_makes_a_row_act_as_on_a_yes(row: Rule, course: list[tuple[An
 
 
 # ---- clearing ----------------------------------------------------------------------------------------------------
+def test_a_sensor_that_dies_in_an_overload_does_not_make_the_action_milder() -> None:
+    row = rule()
+    begun = after(row, (YES, 900), (UNKNOWN, 200))
+    assert begun.cause is UNKNOWN
+    assert set(row.actions) <= set(narrowings(row, begun))
+    assert narrowings(row, after(row, (UNKNOWN, 6_000))) == row.unknown_actions
+
+
 def test_an_action_ends_when_no_has_lasted_for_the_clearing_time() -> None:
     assert after(FUSE, (YES, 1_001), (NO, 9_999)).cause is YES
     assert after(FUSE, (YES, 1_001), (NO, 10_000)).cause is NO
