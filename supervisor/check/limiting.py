@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from supervisor.check.finding import Spot
 from supervisor.check.possible import possible
 from supervisor.check.survey import Survey, ages, comparisons, leaves, narrowings
-from supervisor.kernel.plan import Circuit, Target
+from supervisor.kernel.mains import Circuit
+from supervisor.kernel.plan import Target
 from supervisor.kernel.question import Fresh, Question, TooOld
 from supervisor.kernel.signal import Unit, shown
 from supervisor.kernel.trip import Latch, Rule, Severity

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from supervisor.draw.mermaid import Flow, cell, table
 from supervisor.explain.words import COIL
-from supervisor.kernel.plan import Circuit, Plan
+from supervisor.kernel.mains import Circuit
+from supervisor.kernel.plan import Plan
 from supervisor.kernel.signal import Unit, shown
 from supervisor.loader.load import Loaded
 from supervisor.site import BusSite, DeviceSite, OutputPlace

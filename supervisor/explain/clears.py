@@ -13,7 +13,7 @@ from supervisor.explain.known import known
 from supervisor.explain.rooms import circuit_clears, curve_clears
 from supervisor.explain.words import Words, lasting, listed
 from supervisor.kernel import latch
-from supervisor.kernel.arbitration import read
+from supervisor.kernel.headroom import read
 from supervisor.kernel.heat import Curve
 from supervisor.kernel.mains import Circuit, Dimming, Export
 from supervisor.kernel.plan import Cap, ModeRule

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from supervisor.kernel.cycle import step
-from supervisor.kernel.plan import Cap, Circuit, Plan
+from supervisor.kernel.mains import Circuit
+from supervisor.kernel.plan import Cap, Plan
 from supervisor.kernel.signal import Source
 from supervisor.kernel.span import Span
 from supervisor.kernel.state import Proven, State

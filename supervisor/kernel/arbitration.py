@@ -13,10 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from supervisor.kernel import circuit, grid
-from supervisor.kernel.headroom import drawn as drawn
-from supervisor.kernel.headroom import headroom as headroom
-from supervisor.kernel.headroom import measured as measured
-from supervisor.kernel.headroom import read as read
+from supervisor.kernel.headroom import headroom, read
 from supervisor.kernel.mains import Watched
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.question import UNKNOWN, Image
@@ -45,10 +42,11 @@ def envelopes(
     """What each target may be told this cycle, and who says so; and the bounds that could be proven, for the next."""
     spans = rated(plan)
     _narrow_by_trips(plan, spans, trips, before)
-    caps = tuple(_kept(read(cap.source, image, now_ms), old) for cap, old in zip(plan.caps, proven.caps, strict=True))
-    for cap, last in zip(plan.caps, caps, strict=True):
+    caps = []
+    for cap, last in zip(plan.caps, proven.caps, strict=True):
         known = read(cap.source, image, now_ms)
         spans[cap.target] = spans[cap.target].narrow(None, _blind(cap.blind, last) if known is None else known, cap.id)
+        caps.append(last if known is None else known)
     rooms, watched = _narrow_by_circuits(plan, spans, image, trips, before, proven, now_ms)
     supply = grid.watch(plan.grid, proven.grid, image, now_ms) if plan.grid and proven.grid else None
     grid.narrow(plan, spans, supply, image, before, now_ms)
@@ -59,12 +57,7 @@ def envelopes(
     for rule in plan.mode_rules:
         if mode in rule.modes:
             spans[rule.target] = spans[rule.target].narrow(rule.lo, rule.hi, rule.id)
-    return spans, Proven(caps, rooms, watched, supply)
-
-
-def _kept(known: int | None, old: int | None) -> int | None:
-    """A bound to remember: what is known now, else what was known last."""
-    return old if known is None else known
+    return spans, Proven(tuple(caps), rooms, watched, supply)
 
 
 def _blind(blind: int, last: int | None) -> int:

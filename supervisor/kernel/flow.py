@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from supervisor.kernel.arbitration import read
+from supervisor.kernel.headroom import read
 from supervisor.kernel.interlock import proven_open
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.question import Image

@@ -11,10 +11,7 @@ import msgspec
 
 from supervisor.kernel.lease import Kind
 from supervisor.kernel.machine import Table
-from supervisor.kernel.mains import Circuit as Circuit
-from supervisor.kernel.mains import Feed as Feed
-from supervisor.kernel.mains import Grid
-from supervisor.kernel.mains import Phase as Phase
+from supervisor.kernel.mains import Circuit, Grid
 from supervisor.kernel.question import Question
 from supervisor.kernel.signal import Signal, Source, Unit
 from supervisor.kernel.span import Bands

@@ -23,6 +23,7 @@ from supervisor.kernel.signal import Unit, shown
 from supervisor.kernel.span import Span, tighter
 from supervisor.kernel.state import Orchestrator, State
 from supervisor.kernel.tenure import Tenure
+from supervisor.kernel.wish import lowers
 
 ANSWERS_KEPT = 8  # per identity: how many of its request ids are remembered
 replace = msgspec.structs.replace
@@ -65,7 +66,6 @@ class Desk(Tenure):
     ) -> None:
         super().__init__(plan, before, orchestrators, image, mode, now_ms)
         self.spans, self.recording = spans, recording
-        self.late = False  # the request at hand is an old one
 
     def answer(self, request: Request, local: bool = False) -> Decision:
         """One request, one decision. ``local``: it comes from somebody in the house."""
@@ -75,11 +75,11 @@ class Desk(Tenure):
         if holder is None:
             return self._refused(request, "identity.unknown", f"{request.identity!r} is not an identity of this site")
         before = self.orchestrators[holder]
-        self.late = not new(self.plan.identities[holder], before, request)
-        if request.number is not None and not self.late:
+        late = not new(self.plan.identities[holder], before, request)
+        if request.number is not None and not late:
             self.orchestrators[holder] = replace(before, number=request.number)
         if request.verb is Verb.HEARTBEAT:
-            return self._old(request) if self.late else Decision(request.seq, Verdict.DONE, -1, None, (), None)
+            return self._old(request) if late else Decision(request.seq, Verdict.DONE, -1, None, (), None)
         if request.verb is Verb.STOP and request.target == "":
             return self._stop(request, range(len(self.targets)), -1)
         position = next((i for i, target in enumerate(self.plan.targets) if target.id == request.target), None)
@@ -89,16 +89,15 @@ class Desk(Tenure):
             return self._stop(request, range(position, position + 1), position)
         if request.verb is Verb.RELEASE:
             return self._release(request, position, holder)
-        return self._set(request, position, holder, local)
+        return self._set(request, position, holder, local, late)
 
-    def _set(self, request: Request, position: int, holder: int, local: bool) -> Decision:
+    def _set(self, request: Request, position: int, holder: int, local: bool, late: bool) -> Decision:
         """A wish for a value. Somebody in the house is granted all that he asked for, and gets at any time what trips,
         limits and circuits leave of it: he cannot be told to ask again later."""
-        asker = self.orchestrators[holder]
-        for request_id, earlier in asker.answered:
+        for request_id, earlier in self.orchestrators[holder].answered:
             if request.request_id and request_id == request.request_id:
                 return replace(earlier, seq=request.seq)
-        if self.late:
+        if late:
             return self._old(request)
         if not local and (held_up := self._held_up(request, position, holder)) is not None:
             return held_up
@@ -113,6 +112,7 @@ class Desk(Tenure):
         if request.dry_run:
             return decision
         if request.request_id:
+            asker = self.orchestrators[holder]
             answered = (*asker.answered, (request.request_id, decision))[-ANSWERS_KEPT:]
             self.orchestrators[holder] = replace(asker, answered=answered)
         if decision.lease is not None and decision.lease.starts_ms > self.now_ms:
@@ -125,7 +125,7 @@ class Desk(Tenure):
 
     def _held_up(self, request: Request, position: int, holder: int) -> Decision | None:
         """A wish for more than there is has to be recorded, and is one of a bounded number; None when it may go on."""
-        if self._lowers(request, position):
+        if self._lowers(request, position, holder):
             return None
         if not self.recording:
             text = "this cannot be written down, and what is not written down is not given; free the disk first"
@@ -138,15 +138,17 @@ class Desk(Tenure):
             self.orchestrators[holder] = replace(asker, due_ms=due_ms)
         return None
 
-    def _lowers(self, request: Request, position: int) -> bool:
-        """Is what is asked on the way from what the target does now to its safe value, and asked for now?"""
+    def _lowers(self, request: Request, position: int, holder: int) -> bool:
+        """Is less asked, and for now, than the target does or than its holder has? The same again is not less: it would
+        last longer."""
         state, target = self.targets[position], self.plan.targets[position]
         if request.verb is not Verb.SET or request.value is None or request.starts_in_ms:
             return False
-        if target.changeover is not None:
+        if target.changeover is not None or request.value == target.safe:
             return request.value == target.safe
         output = target.safe if state.output is None else state.output
-        return tighter(request.value, output, target.safe)
+        below = request.value != output and tighter(request.value, output, target.safe)
+        return below or lowers(target, state.lease, holder, request.value)
 
     def _old(self, request: Request) -> Decision:
         text = "its number is not above the last one, so it was repeated or held up; count on and send it again"

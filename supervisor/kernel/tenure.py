@@ -73,9 +73,8 @@ class Tenure:
             self._end(position, planned, why)
             self.targets[position] = replace(state, planned=None)
         elif self.now_ms >= planned.starts_ms:
-            lease = state.lease
-            yields = lease is None or lease.holder == planned.holder
-            if lease is None or yields or holds[lease.holder].priority < holds[planned.holder].priority:
+            lease, mine = state.lease, planned.holder
+            if lease is None or lease.holder == mine or holds[lease.holder].priority < holds[mine].priority:
                 self.take_over(position, lease, planned.holder)
                 self.targets[position] = replace(state, lease=planned, planned=None, stopped_by="")
                 text = f"the program of {holds[planned.holder].name} begins"

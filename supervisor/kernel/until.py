@@ -15,13 +15,14 @@ STARTING = MODES.index("starting")
 
 def until_ms(plan: Plan, state: State, rule: str) -> int | None:
     """When the rule called ``rule`` will let go by time alone (monotonic ms): a row whose condition has gone is over
-    after its clearing time, the start after its grace."""
+    after its clearing time, the start after the longest grace at the latest."""
     for row, at in zip(plan.rules, state.trips, strict=True):
         if row.id == rule and at.cause is not NO and at.answer is NO:
             return trip.wake(row, at, state.now_ms)
     starting = any(row.id == rule and STARTING in row.modes for row in plan.mode_rules)
     if starting and state.house.state == STARTING:
-        return state.house.since_ms + plan.grace_ms
+        graces = (plan.grace_ms if device.grace_ms is None else device.grace_ms for device in plan.devices)
+        return state.house.since_ms + max(graces, default=plan.grace_ms)
     return None
 
 

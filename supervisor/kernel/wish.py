@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from supervisor.kernel.lease import Clause, Kind, Lease, Request, Verb
 from supervisor.kernel.permission import Around
+from supervisor.kernel.plan import Target
 from supervisor.kernel.saw import Saw
 from supervisor.kernel.span import tighter
 from supervisor.kernel.state import TargetState
@@ -65,10 +66,10 @@ def read(around: Around, request: Request, state: TargetState) -> Wish:
         raise Refusal("request.start", f"only a program starts later; a {kind.value} lease starts when it is granted")
     if not 0 <= ahead_ms <= AHEAD_MAX_MS:
         raise Refusal("request.start", f"a program starts within {AHEAD_MAX_MS // 3_600_000} h")
-    lowers = not ahead_ms and _lowers(around, lease, request.value)
-    if not lowers:
+    less = not ahead_ms and lowers(target, lease, around.holder, request.value)
+    if not less:
         _in_time(request, around.now_ms)
-    return Wish(kind, request.value, request.duration_ms or DURATION_DEFAULT_MS[kind], ahead_ms, lowers)
+    return Wish(kind, request.value, request.duration_ms or DURATION_DEFAULT_MS[kind], ahead_ms, less)
 
 
 def _in_time(request: Request, now_ms: int) -> None:
@@ -76,10 +77,9 @@ def _in_time(request: Request, now_ms: int) -> None:
         raise Refusal("request.age", f"the request is older than {REQUEST_AGE_MAX_MS} ms; send it again")
 
 
-def _lowers(around: Around, lease: Lease | None, asked: int) -> bool:
+def lowers(target: Target, lease: Lease | None, holder: int, asked: int) -> bool:
     """Does whoever holds this target ask for less than he has? Of a changeover, only the safe position is less."""
-    target = around.plan.targets[around.position]
-    if lease is None or lease.holder != around.holder:
+    if lease is None or lease.holder != holder:
         return False
     if target.changeover is not None:
         return asked == target.safe

@@ -14,7 +14,8 @@ from supervisor.explain.find import explain, names
 from supervisor.explain.show import WIDTH, text
 from supervisor.kernel.cycle import step
 from supervisor.kernel.image import absorb, blank
-from supervisor.kernel.plan import Circuit, Plan
+from supervisor.kernel.mains import Circuit
+from supervisor.kernel.plan import Plan
 from supervisor.kernel.span import Span
 from supervisor.kernel.state import Proven, State
 from supervisor.replay.moment import Moment

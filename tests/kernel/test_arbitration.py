@@ -23,9 +23,11 @@ from kernel_toys import (
     rule,
 )  # fmt: skip
 
-from supervisor.kernel.arbitration import envelopes, headroom, measured
+from supervisor.kernel.arbitration import envelopes
+from supervisor.kernel.headroom import headroom, measured
 from supervisor.kernel.machine import Machine
-from supervisor.kernel.plan import MODES, Cap, Circuit, Feed, ModeRule, Phase, Plan
+from supervisor.kernel.mains import Circuit, Feed, Phase
+from supervisor.kernel.plan import MODES, Cap, ModeRule, Plan
 from supervisor.kernel.question import NO, UNKNOWN, YES, Answer
 from supervisor.kernel.signal import MISSING, Quality, Reading, Signal, Source, Unit
 from supervisor.kernel.span import Span

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from kernel_toys import BOX, START_MS, Run, ask, current, good, idle, plan, replace
 
-from supervisor.kernel.arbitration import envelopes, headroom
-from supervisor.kernel.plan import Circuit, Feed, Phase
+from supervisor.kernel.arbitration import envelopes
+from supervisor.kernel.headroom import headroom
+from supervisor.kernel.mains import Circuit, Feed, Phase
 from supervisor.kernel.signal import MISSING, Reading, Signal, Source, Unit
 from supervisor.kernel.state import boot
 

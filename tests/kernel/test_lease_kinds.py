@@ -185,11 +185,33 @@ def rated(per_min: int) -> object:
 def test_no_more_wishes_than_its_rate_are_heard_in_a_minute() -> None:
     run = settled(rated(6))
     said(run, value=6_000)
-    verdicts = [said(run, value=8_000 + 1_000 * (i % 3)).verdict for i in range(20)]
+    verdicts = [said(run, value=16_000).verdict for _ in range(20)]
     assert verdicts.count(Verdict.REFUSED) == 15  # six at once, one of them before
     run.go(10_000)
     assert said(run, value=16_000).verdict is Verdict.GRANTED
     assert refused_by(said(run, value=16_000)) == "request.rate"
+
+
+def test_a_rate_holds_whether_or_not_the_wishes_have_ids() -> None:
+    """The gateway gives an id to every wish that has none."""
+    run = settled(rated(6))
+    said(run, value=6_000)
+    verdicts = [said(run, value=16_000, request_id=f"r{i}").verdict for i in range(20)]
+    assert verdicts.count(Verdict.REFUSED) == 15
+
+
+def test_whoever_lowers_his_lease_while_a_rule_holds_it_lower_still_is_not_held_up() -> None:
+    """He has 16 A and gets 6; to want 10 is less than he has, though more than he gets."""
+    narrow = Cap("caps.box", "the box says so", 0, Source(0, 2_000), 6_000)
+    permissions = (replace(ALLOWED, per_min=1),)
+    run = settled(replace(TWO, signals=(current("box.most"),), watched=((),), permissions=permissions, caps=()))
+    assert said(run, value=16_000).verdict is Verdict.GRANTED
+    run.plan = replace(run.plan, caps=(narrow,))
+    run.state = replace(run.state, proven=replace(run.state.proven, caps=(None,)))
+    run.go(100)
+    assert run.output("box.current") == 6_000
+    run.recording = False
+    assert said(run, value=10_000).verdict in (Verdict.GRANTED, Verdict.CLIPPED)
 
 
 def test_what_lowers_the_flow_is_never_counted_nor_held_back() -> None:
@@ -217,6 +239,7 @@ def test_while_the_journal_cannot_take_it_nobody_gets_more_and_everybody_may_hav
     run.recording = False
     assert refused_by(said(run, value=16_000)) == "journal.failing"
     assert refused_by(said(run, Verb.RENEW)) == "journal.failing"
+    assert refused_by(said(run, value=10_000, kind="setting")) == "journal.failing"  # the same, for longer
     assert refused_by(said(run, **NIGHT)) == "journal.failing"
     assert said(run, value=8_000).verdict is Verdict.GRANTED
     assert said(run, Verb.RELEASE).verdict is Verdict.DONE
