@@ -44,15 +44,8 @@ NEWS_MS = 50  # after a decision or a change of mode, which people wait for
 EVENTS_SHOWN = 30
 COUNTERS = (
     *("cycles", "early_cycles", "late_cycles", "skipped_cycles", "requests_busy", "foreign_samples", "lost_images"),
-    *(
-        "journal_refused",
-        "journal_lean",
-        "unrecorded_cycles",
-        "state_not_kept",
-        "watchdog_fed",
-        "watchdog_withheld",
-        "peers_refused",
-    ),
+    *("journal_refused", "journal_lean", "unrecorded_cycles", "state_not_kept"),
+    *("watchdog_fed", "watchdog_withheld", "peers_refused"),
 )
 log = logging.getLogger("guardian")
 
@@ -87,6 +80,11 @@ class Guardian:
         self._tally = Tally(self._plan)
         self._acknowledger = Acknowledger(self._plan, loaded.installers)
         self._schedules = Schedules(loaded.calendar)
+        self._places = {  # of each bus that has a write path, the targets on it
+            bus.name: [p.index for device in bus.devices if not device.observe for p in device.outputs]
+            for bus in self._site.buses
+            if not bus.observe
+        }
         self._counters = dict.fromkeys(COUNTERS, 0)
         self._shown_ms = start_ms
         self._news = False
@@ -211,11 +209,9 @@ class Guardian:
     def _say(self, result: Result, at_ms: int) -> None:
         """Each bus its own complete image; a bus in observe gets none, and has no write path either."""
         valid_until_ms = at_ms + VALID_CYCLES * self._site.cycle_ms
-        peers = {peer.name: peer for peer in self._peers.of(wire.Role.BUS)}
-        for bus in self._site.buses:
-            peer = peers.get(bus.name)
-            places = [p.index for device in bus.devices if not device.observe for p in device.outputs]
-            if peer is None or bus.observe or not places:
+        for peer in self._peers.of(wire.Role.BUS):
+            places = self._places.get(peer.name)
+            if not places:
                 continue
             values = tuple((i, value) for i in places if (value := result.outputs.values[i]) is not None)
             if not peer.send(wire.Image(result.state.cycle, valid_until_ms, values)):

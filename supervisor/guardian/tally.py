@@ -24,11 +24,14 @@ OTHER = "other"
 
 def rules(plan: Plan) -> frozenset[str]:
     """Everything in this house that may refuse, by its id."""
-    ids = set(FIXED) | {changeover.id for changeover in plan.changeovers}
+    ids = set(FIXED)
     for field in plan.__struct_fields__:
         rows = getattr(plan, field)
         if isinstance(rows, tuple):
             ids |= {row.id for row in rows if isinstance(getattr(row, "id", None), str)}
+    ids |= {circuit.curve.id for circuit in plan.circuits if circuit.curve is not None}
+    if plan.grid is not None:
+        ids |= {row.id for row in (plan.grid.export, plan.grid.dimming) if row is not None}
     return frozenset(ids | {hand.id for hand in plan.local.hands})
 
 

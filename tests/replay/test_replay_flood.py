@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 from replay_files import replayed, taken_apart
 from replay_house import Recorded, ask
@@ -17,6 +18,7 @@ from supervisor.guardian.record import Head, Record, read
 from supervisor.guardian.segment import Disk, segments
 from supervisor.guardian.tally import rules
 from supervisor.kernel.keep import guarded
+from supervisor.kernel.mains import Export, Grid
 from supervisor.loader.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,3 +181,10 @@ def test_every_reason_that_the_kernel_gives_has_a_counter_of_its_own(pattern: Pa
         if re.fullmatch(r"(request|lease|permission|identity|target|latch|journal)\.[a-z_]+", word)
     }
     assert reasons <= known
+
+
+def test_what_a_fuse_and_the_grid_operator_refuse_is_counted_by_its_own_name() -> None:
+    plan = load(ROOT / "policies" / "uc001").plan
+    export = Export("grid.export", "5 kW may leave", 5_000_000, 0, 0, 0, (), ())
+    known = rules(msgspec.structs.replace(plan, grid=Grid(plan.contactor, export=export)))
+    assert {"circuits.house", "circuits.house.curve", "grid.export"} <= known
