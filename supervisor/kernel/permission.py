@@ -124,7 +124,10 @@ def lapsed(around: Around, lease: Lease) -> str:
     one, and only a ban that is known to hold: a reading that is out of sight for a moment bars new wishes, and does not
     take away what was granted."""
     safe = around.plan.targets[around.position].safe
-    for layer in layers(around):
+    written = layers(around)
+    if not written:
+        return "nothing permits it any longer"
+    for layer in written:
         at = [said for said in _at(tuple(layer), lease.value, safe) if lease.kind in said.kinds]
         open_now = [said for said in at if in_mode(around.plan, said.modes, around.mode)]
         if not open_now:
@@ -134,7 +137,7 @@ def lapsed(around: Around, lease: Lease) -> str:
     ban = banned(around, lease.value)
     if ban is not None and (ban.question is None or _answer(around, ban.question) is YES):
         return f"{ban.id} bars it now"
-    return "" if layers(around) else "nothing permits it any longer"
+    return ""
 
 
 def _answer(around: Around, question: Question) -> Answer:
