@@ -122,11 +122,44 @@ class MachineInfo(Message, frozen=True):
 
 
 class IdentityInfo(Message, frozen=True):
-    """``token_sha256``: hex digest of the bearer token; "" where the identity has none."""
+    """``token_sha256``: hex digest of the bearer token; "" where the identity has none. ``mqtt``: it asks at the broker
+    as well. ``shared``: several clients use its name, and nobody knows which of them spoke."""
 
     name: Name
     role: Name
     token_sha256: Name
+    mqtt: bool = False
+    shared: bool = False
+
+
+class DeviceInfo(Message, frozen=True):
+    """What stands before the first dot of a signal's or target's id. ``family``: the stem of its driver."""
+
+    name: Name
+    family: Name
+    bus: Name
+    observe: bool
+
+
+class MqttInfo(Message, frozen=True):
+    """The broker to speak with. ``base``: the first levels of all our topics. ``ha_identity``: in whose name Home
+    Assistant's entities ask, "" where none are announced; ``ha_prefix`` and ``ha_format`` ("device" or "entity"): where
+    and how they are."""
+
+    host: Name
+    port: Int
+    tls: bool
+    base: Name
+    ha_identity: Name = ""
+    ha_prefix: Name = ""
+    ha_format: Name = ""
+
+
+class GatewayInfo(Message, frozen=True):
+    """What the network is offered. ``reads``: "open", or "identified" where a token is needed to look, too."""
+
+    reads: Name
+    mqtt: MqttInfo | None
 
 
 class Describe(Message, frozen=True):
@@ -142,6 +175,8 @@ class Describe(Message, frozen=True):
     machines: Annotated[tuple[MachineInfo, ...], Bounded]
     identities: Annotated[tuple[IdentityInfo, ...], Bounded]
     rules: Annotated[tuple[tuple[Name, Text], ...], Bounded]  # (rule id, why)
+    devices: Annotated[tuple[DeviceInfo, ...], Bounded] = ()
+    gateway: GatewayInfo = GatewayInfo("open", None)
 
 
 class Seen(Message, frozen=True):
@@ -224,12 +259,14 @@ class Clause(Message, frozen=True):
 
 
 class Event(Message, frozen=True):
-    """Something that happened, for people: ``kind`` from a bounded set (kernel/event.py)."""
+    """Something that happened, for people: ``kind`` from a bounded set (kernel/event.py). ``number``: counted since the
+    guardian started, so that who has seen one snapshot knows what is new in the next."""
 
     at_ms: Int
     kind: Name
     subject: Name
     text: Text
+    number: Int = 0
 
 
 class Snapshot(Message, frozen=True):

@@ -74,6 +74,7 @@ class Guardian:
         self._describe = tell.describe(loaded)
         self._reports: dict[str, wire.Report] = {}
         self._events: deque[Event] = deque(notes(self._plan, self._state), maxlen=EVENTS_SHOWN)
+        self._events_total = len(self._events)
         for event in self._events:
             log.warning("%s %s: %s", event.kind.value, event.subject, event.text)
         self._scribe = Scribe(loaded, journal, wall)
@@ -202,6 +203,7 @@ class Guardian:
         """What happened, for those who look and for the log."""
         for event in result.events:
             self._events.append(event)
+            self._events_total += 1
             if event.kind in (EventKind.HOUSE, EventKind.TRIP, EventKind.CLEARED, EventKind.DECISION):
                 log.info("%s %s: %s", event.kind.value, event.subject, event.text)
 
@@ -235,7 +237,14 @@ class Guardian:
         self._counters["unrecorded_cycles"] = self._scribe.unrecorded
         counters = self._counters | self._tally.counters()
         shown = tell.snapshot(
-            self._plan, self._state, self._inbox.image, self._outputs, self._buses(), self._events, counters
+            self._plan,
+            self._state,
+            self._inbox.image,
+            self._outputs,
+            self._buses(),
+            self._events,
+            self._events_total,
+            counters,
         )
         shown = self._acknowledger.shown(self._state, shown)
         for peer in listeners:

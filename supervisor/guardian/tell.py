@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from supervisor import wire
 from supervisor.kernel.event import Event
@@ -10,7 +10,7 @@ from supervisor.kernel.lease import Clause, Decision, Lease
 from supervisor.kernel.machine import Machine
 from supervisor.kernel.mains import Dimming, Export
 from supervisor.kernel.outputs import Outputs
-from supervisor.kernel.plan import MODES, Plan, Target
+from supervisor.kernel.plan import MODES, Identity, Plan, Target
 from supervisor.kernel.question import NO, Image
 from supervisor.kernel.signal import Quality, Reading
 from supervisor.kernel.state import State, Wear
@@ -73,9 +73,27 @@ def describe(loaded: Loaded) -> wire.Describe:
             for i, t in enumerate(plan.targets)
         ),
         machines=tuple(machines),
-        identities=tuple(wire.IdentityInfo(i.name, i.role, loaded.tokens.get(i.name, "")) for i in plan.identities),
+        identities=tuple(_identity(loaded, i) for i in plan.identities),
         rules=tuple(rules),
+        devices=tuple(wire.DeviceInfo(d.name, d.family.stem, b.name, d.observe) for b in site.buses for d in b.devices),
+        gateway=_gateway(loaded),
     )
+
+
+def _identity(loaded: Loaded, identity: Identity) -> wire.IdentityInfo:
+    entry = loaded.entries.get(identity.name)
+    if entry is None:  # of the house: nobody on the network can speak in its name
+        return wire.IdentityInfo(identity.name, identity.role, "")
+    return wire.IdentityInfo(identity.name, identity.role, entry.token, bool(entry.login), entry.shared)
+
+
+def _gateway(loaded: Loaded) -> wire.GatewayInfo:
+    said, broker = loaded.gateway, loaded.gateway.mqtt
+    if broker is None:
+        return wire.GatewayInfo(said.reads, None)
+    home = broker.homeassistant
+    announced = (home.identity, home.prefix, home.format) if home is not None else ()
+    return wire.GatewayInfo(said.reads, wire.MqttInfo(broker.host, broker.port, broker.tls, broker.base, *announced))
 
 
 def _operator(plan: Plan) -> list[Export | Dimming]:
@@ -107,10 +125,11 @@ def snapshot(
     image: Image,
     outputs: Outputs,
     buses: tuple[wire.BusInfo, ...],
-    events: Iterable[Event],
+    events: Sequence[Event],
+    events_total: int,
     counters: dict[str, int],
 ) -> wire.Snapshot:
-    """The house as it is after this cycle."""
+    """The house as it is after this cycle. ``events``: the last ones of ``events_total``."""
     now_ms = state.now_ms
     ages = plan.signals
     machines = [wire.MachineState(m.state, now_ms - m.since_ms) for m in state.devices]
@@ -139,7 +158,10 @@ def snapshot(
             if trip.cause is not NO
         ),
         buses=buses,
-        events=tuple(wire.Event(e.at_ms, e.kind.value, e.subject, e.text[: wire.TEXT_MAX]) for e in events),
+        events=tuple(
+            wire.Event(e.at_ms, e.kind.value, e.subject, e.text[: wire.TEXT_MAX], events_total - len(events) + n)
+            for n, e in enumerate(events, start=1)
+        ),
         counters=tuple(counters.items()),
     )
 

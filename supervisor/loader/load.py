@@ -21,6 +21,7 @@ from supervisor.loader.changeovers import Announced, announce, members_of
 from supervisor.loader.contactors import charging
 from supervisor.loader.cut_offs import CutOff, read_cut_offs
 from supervisor.loader.documents import DocumentError, Item, parse, paths, read
+from supervisor.loader.gateway import Gateway, read_gateway
 from supervisor.loader.grid import read_mains
 from supervisor.loader.installers import read_installers
 from supervisor.loader.local import read_local
@@ -28,7 +29,7 @@ from supervisor.loader.policies import Policies, Vocabulary
 from supervisor.loader.quantity import duration
 from supervisor.loader.schedules import Calendar, read_calendar
 from supervisor.loader.sections import add
-from supervisor.loader.sites import Parts, read_bus, read_device, read_identity
+from supervisor.loader.sites import Entry, Parts, read_bus, read_device, read_identity
 from supervisor.site import Site
 
 __all__ = ["DocumentError", "Loaded", "load"]
@@ -38,19 +39,26 @@ TITLE_MAX = 80  # characters, as the word that carries it allows (supervisor/wir
 
 @dataclass(frozen=True)
 class Loaded:
-    """A site, its plan, and the token hashes of its identities (which the plan has no business to know). ``policies``
+    """A site, its plan, and how its identities come in (which the plan has no business to know). ``gateway``: what the
+    network is offered. ``policies``
     and ``root`` keep where everything was written, ``texts`` what was read, by file name, for those who check or record
     a site; ``cut_offs`` what cuts a target off without us; ``installers`` the public keys of who acknowledges."""
 
     site: Site
     plan: Plan
-    tokens: Mapping[str, str]
+    entries: Mapping[str, Entry]
+    gateway: Gateway
     policies: Policies
     root: Item
     texts: Mapping[str, str]
     cut_offs: Mapping[str, CutOff]
     installers: Mapping[str, str]
     calendar: Calendar
+
+    @property
+    def tokens(self) -> Mapping[str, str]:
+        """The hash of the token of each identity that has one."""
+        return {name: entry.token for name, entry in self.entries.items() if entry.token}
 
 
 def load(
@@ -68,7 +76,9 @@ def load(
     parts = _devices(site_item, observe, run_dir, families)
     written = [announce(parts, key, item) for key, item in _fields(site_item, "changeovers")]
     mains = read_mains(parts, _fields(site_item, "circuits"), site_item.get("grid"), cycle_ms)
-    identities, tokens = _identities(site_item)
+    identities, entries = _identities(site_item)
+    logins = {name: entry.login for name, entry in entries.items() if entry.login}
+    gateway = read_gateway(site_item.get("gateway"), logins)
     numbers = {identity.name: i for i, identity in enumerate(identities)}
     words = Vocabulary(parts.names, parts.target_names, numbers, parts.places, parts.coil_names)
     words = replace(words, moved=_moved(written, words))
@@ -90,7 +100,7 @@ def load(
     switching = Switching(contactors, changeovers, local.local)
     plan = assemble(site, grace_ms, parts, mains, (*identities, *local.identities), rules, switching)
     shown = {path.name: text for path, text in texts}
-    return Loaded(site, plan, tokens, rules, site_item, shown, cut_offs, installers, calendar)
+    return Loaded(site, plan, entries, gateway, rules, site_item, shown, cut_offs, installers, calendar)
 
 
 def _moved(written: Sequence[Announced], words: Vocabulary) -> dict[str, str]:
@@ -127,16 +137,19 @@ def _devices(site: Item, observe: bool, run_dir: str, families: Mapping[str, Fam
     return parts
 
 
-def _identities(site: Item) -> tuple[tuple[Identity, ...], dict[str, str]]:
+def _identities(site: Item) -> tuple[tuple[Identity, ...], dict[str, Entry]]:
     identities: list[Identity] = []
-    tokens: dict[str, str] = {}
+    entries: dict[str, Entry] = {}
     for key, item in _fields(site, "orchestrators"):
-        identity, token = read_identity(key, item)
-        if token in tokens.values():
+        identity, entry = read_identity(key, item)
+        if entry.token and entry.token in [other.token for other in entries.values()]:
             raise item.error("another orchestrator has the same token; nobody could tell the two apart")
+        if entry.login and entry.login in [other.login for other in entries.values()]:
+            remedy = "write one orchestrator with 'shared: true' for all who use it"
+            raise item.error(f"another orchestrator has the login '{entry.login}' at the broker; {remedy}")
         identities.append(identity)
-        tokens[identity.name] = token
-    return tuple(identities), tokens
+        entries[identity.name] = entry
+    return tuple(identities), entries
 
 
 def _digest(texts: list[str], parts: Parts, observe: bool) -> str:

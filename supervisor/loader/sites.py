@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from drivers.contract import BusKind, Family, Options, OptionSpec, OutputSpec, Shape, SignalSpec, Silence, SilenceKind
 from supervisor.kernel.plan import Hunting, Identity, Target
 from supervisor.kernel.signal import Signal, Source, Unit
 from supervisor.loader.documents import Item, name_of, nearest
+from supervisor.loader.gateway import read_login
 from supervisor.loader.quantity import BIT_RATES, amount, duration, rate, scaled
 from supervisor.loader.questions import Named, Names
 from supervisor.site import BusSite, DeviceSite, OutputPlace, SignalPlace
@@ -289,10 +291,21 @@ def _hunting(item: Item | None) -> Hunting:
 
 
 # ---- orchestrators -------------------------------------------------------------------------------------------------
-def read_identity(key: str, item: Item) -> tuple[Identity, str]:
-    """An orchestrator and the SHA-256 of its token."""
-    token = item.need("token_sha256", "the SHA-256 of its token: printf %s TOKEN | sha256sum")
-    if not re.fullmatch(r"[0-9a-f]{64}", token.text()):
+class Entry(NamedTuple):
+    """How an orchestrator comes in: by the token whose SHA-256 this is, and by this login at the broker; "" without
+    one. ``shared``: several clients use them, and nobody knows which one spoke."""
+
+    token: str
+    login: str
+    shared: bool
+
+
+def read_identity(key: str, item: Item) -> tuple[Identity, Entry]:
+    """An orchestrator, and how it comes in."""
+    token, login, several = item.get("token_sha256"), item.get("mqtt"), item.get("shared")
+    if token is None and login is None:
+        raise item.error("'token_sha256' or 'mqtt' is missing; the first is made with: printf %s TOKEN | sha256sum")
+    if token is not None and not re.fullmatch(r"[0-9a-f]{64}", token.text()):
         raise token.error("is not a SHA-256 in hex; make one with: printf %s TOKEN | sha256sum")
     late, lost, expected = item.get("late"), item.get("lost"), item.get("expected")
     priority, sequence = item.get("priority"), item.get("sequence")
@@ -301,6 +314,7 @@ def read_identity(key: str, item: Item) -> tuple[Identity, str]:
     if lost_ms <= late_ms:
         place = lost or late or item
         raise place.error(f"it is lost after {lost_ms} ms but late only after {late_ms} ms; lost must be later")
+    shared = several.flag() if several else False
     identity = Identity(
         name=name_of(key, item),
         role=item.need("role", f"one of {', '.join(ROLES)}").one_of(ROLES),
@@ -310,5 +324,7 @@ def read_identity(key: str, item: Item) -> tuple[Identity, str]:
         lost_ms=lost_ms,
         numbered=sequence is not None and sequence.one_of(("required", "optional")) == "required",
     )
+    if shared and (identity.priority or identity.expected or identity.role == "installer"):
+        raise item.error("nobody knows who speaks here, so it has priority 0, is not expected, and is no installer")
     item.done()
-    return identity, token.text()
+    return identity, Entry(token.text() if token else "", read_login(login) if login else "", shared)
