@@ -20,7 +20,7 @@ import yaml
 
 from drivers.contract import RegisterTable, SignalSpec, WriteCost
 from drivers.modbus_table import Group, ModbusTable, Register, RegisterType, WritePlace
-from drivers.units import TableError, duration_ms, exactly, scale_of
+from drivers.units import SafeLoader, TableError, duration_ms, exactly, scale_of
 from supervisor.kernel.signal import Unit
 
 READ_MAX = 125
@@ -30,7 +30,7 @@ _REQUIRED: Any = object()
 _T = TypeVar("_T")
 
 
-class _NoKeyTwice(yaml.SafeLoader):
+class _NoKeyTwice(SafeLoader):  # type: ignore[misc]  # which of the two is known at run time
     """YAML lets a later key replace an earlier one without a word; in a table that is a lost register."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -38,7 +38,8 @@ class _NoKeyTwice(yaml.SafeLoader):
         for name in names:
             if names.count(name) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands here twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
 
 
 class _Entry:

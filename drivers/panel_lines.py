@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from drivers.contract import Direction, Line, Pull
-from drivers.units import TableError, duration_ms
+from drivers.units import SafeLoader, TableError, duration_ms
 
 STEM = "panel_gpio"
 _PIECE = re.compile(r"([a-z][a-z0-9_]{0,30})=([0-9]{1,3})((?: +[^ ]+)+)")
@@ -115,7 +115,7 @@ class Table:
 def table() -> Table:
     """The table, checked as far as this file relies on it. Raises TableError."""
     where = f"dbc/{STEM}.yaml"
-    raw = yaml.safe_load(files("dbc").joinpath(f"{STEM}.yaml").read_text(encoding="utf-8"))
+    raw = yaml.load(files("dbc").joinpath(f"{STEM}.yaml").read_text(encoding="utf-8"), SafeLoader)
     try:
         return _table(raw, where)
     except (KeyError, TypeError, ValueError) as error:

@@ -9,23 +9,34 @@ This file must never import the blueprint: that one is for people.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from types import MappingProxyType
+from importlib import import_module
 
-from drivers import goe_modbus, panel_gpio, pylontech_can, relaynode_can, sdm630_modbus, sunspec_modbus
 from drivers.contract import Family
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {
-        "goe_modbus": goe_modbus.FAMILY,
-        "panel_gpio": panel_gpio.FAMILY,
-        "pylontech_can": pylontech_can.FAMILY,
-        "relaynode_can": relaynode_can.FAMILY,
-        "sdm630_modbus": sdm630_modbus.FAMILY,
-        "sunspec_modbus": sunspec_modbus.FAMILY,
-    }
-)
+STEMS = ("goe_modbus", "panel_gpio", "pylontech_can", "relaynode_can", "sdm630_modbus", "sunspec_modbus")
+
+
+class Families(Mapping[str, Family]):
+    """By stem. A family is imported when it is first asked for: reading its table costs each process that starts."""
+
+    def __getitem__(self, stem: str) -> Family:
+        if stem not in STEMS:
+            raise KeyError(stem)
+        found = import_module(f"drivers.{stem}").FAMILY
+        if not isinstance(found, Family):
+            raise TypeError(f"drivers.{stem}.FAMILY is a {type(found).__name__}")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(STEMS)
+
+    def __len__(self) -> int:
+        return len(STEMS)
+
+
+FAMILIES: Mapping[str, Family] = Families()
 
 
 class UnknownDriver(LookupError):

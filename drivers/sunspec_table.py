@@ -24,7 +24,7 @@ import yaml
 
 from drivers.contract import Defect, DefectKind, Heard, Sample, SignalSpec
 from drivers.modbus_table import RegisterType
-from drivers.units import TableError, duration_ms, exactly, scale_of
+from drivers.units import SafeLoader, TableError, duration_ms, exactly, scale_of
 from supervisor.kernel.signal import Quality, Unit
 
 HEAD = 2
@@ -156,7 +156,7 @@ def load(stem: str) -> SunSpecTable:
 def parse(text: str, where: str) -> SunSpecTable:
     """A table from its text. ``where`` names it in errors. Raises TableError."""
     try:
-        raw = _known(yaml.safe_load(text), _GLOBALS, where)
+        raw = _known(yaml.load(text, SafeLoader), _GLOBALS, where)
         models = {identifier: _model(identifier, entry, raw, where) for identifier, entry in raw["models"].items()}
         limit = raw["models"][123]["writes"]["limit"]
         return SunSpecTable(
