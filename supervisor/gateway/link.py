@@ -168,6 +168,7 @@ class Link:
         self._on_change("described")
         while True:
             self._hear(await self._receive(self._sock, room))
+            await asyncio.sleep(0)  # whoever waits for this answer goes on before the next packet is read
 
     async def _receive(self, sock: socket.socket, room: bytearray) -> Word:
         size = await asyncio.get_running_loop().sock_recv_into(sock, room)

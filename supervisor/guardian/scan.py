@@ -196,7 +196,8 @@ class Guardian:
             self._watchdog.ready()
             log.info("first cycle complete; %s", "this house only observes" if self._plan.observe else "in control")
         self._news = self._news or mode_changed or bool(result.decisions)
-        if at_ms - self._shown_ms >= (NEWS_MS if self._news else SNAPSHOT_MS):
+        waited_for = self._news and not result.decisions  # a picture in the same breath would hold up the answers
+        if at_ms - self._shown_ms >= (NEWS_MS if waited_for else SNAPSHOT_MS):
             self._show(at_ms)
 
     def _tell(self, result: Result) -> None:
