@@ -16,7 +16,7 @@ import os
 import selectors
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from supervisor import wire
@@ -52,7 +52,7 @@ class Peers:
 
     def __init__(self, path: Path, digest: str) -> None:
         self._path, self._digest = path, digest
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.SelectSelector()  # waits to the microsecond; epoll's way rounds up to the next ms
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.all: list[Peer] = []
         self.refused = 0
@@ -79,9 +79,13 @@ class Peers:
         self._listener.close()
         self._path.unlink(missing_ok=True)
 
-    def receive(self, timeout_s: float) -> Iterator[tuple[Peer, wire.Word]]:
-        """Wait for at most ``timeout_s`` and yield every word that has come, Hello included once it is accepted."""
-        for key, _ in self._selector.select(max(timeout_s, 0.0)):
+    def wait(self, timeout_s: float) -> list[selectors.SelectorKey]:
+        """Wait for at most ``timeout_s``; what has come is not read yet."""
+        return [key for key, _ in self._selector.select(max(timeout_s, 0.0))]
+
+    def receive(self, ready: Iterable[selectors.SelectorKey]) -> Iterator[tuple[Peer, wire.Word]]:
+        """Every word that has come, Hello included once it is accepted."""
+        for key in ready:
             if key.data is None:
                 self._accept()
             else:

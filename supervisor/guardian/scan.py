@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 
 from supervisor import wire
 from supervisor.guardian import tell
 from supervisor.guardian.acknowledge import Acknowledger
+from supervisor.guardian.clock import left_s
 from supervisor.guardian.clock import now_ms as monotonic_ms
 from supervisor.guardian.inbox import GAP_MIN_MS, Inbox
 from supervisor.guardian.journal import Journal
@@ -39,6 +41,8 @@ from supervisor.kernel.state import boot
 from supervisor.loader.load import Loaded
 
 VALID_CYCLES = 3
+CALM_S = 0.000_3  # before a cycle is due nothing is read any more: what had to be read then would make it late
+CYCLE_MS = 2  # what a cycle takes, with a picture of the house; more than most
 SNAPSHOT_MS = 250
 NEWS_MS = 50  # after a decision or a change of mode, which people wait for
 EVENTS_SHOWN = 30
@@ -64,6 +68,7 @@ class Guardian:
         wall: Callable[[], str] = wall_clock,
     ) -> None:
         self._clock = clock
+        self._left_s = left_s if clock is monotonic_ms else lambda due_ms: (due_ms - clock()) / 1_000
         self._loaded, self._plan, self._site = loaded, loaded.plan, loaded.site
         self._peers, self._journal, self._watchdog, self._keeper = peers, journal, watchdog, keeper
         start_ms = clock()
@@ -125,14 +130,28 @@ class Guardian:
 
     # ---- what comes in ---------------------------------------------------------------------------------------------
     def _gather(self, deadline: int, started: int) -> None:
-        """Receive until the deadline, or until an early cycle is due."""
+        """Receive until the deadline, or until an early cycle is due; at least once, however late it is."""
+        heard = False
         while not self._stopping:
-            due = min(deadline, started + GAP_MIN_MS) if self._inbox.early else deadline
-            left_ms = due - self._clock()
-            for peer, word in self._peers.receive(left_ms / 1000):
-                self._hear(peer, word)
-            if left_ms <= 0:
+            due = self._due(deadline, started)
+            left_s = self._left_s(due)
+            if heard and left_s < CALM_S:
+                time.sleep(max(left_s, 0.0))
                 return
+            ready = self._peers.wait(left_s)
+            left_s = self._left_s(due)
+            if left_s <= 0 and (heard or not ready):
+                return
+            if heard and left_s < CALM_S:
+                continue
+            for peer, word in self._peers.receive(ready):
+                self._hear(peer, word)
+            heard = True
+
+    def _due(self, deadline: int, started: int) -> int:
+        """When the next cycle begins. An early one that would not be over at the deadline waits for it."""
+        early = started + GAP_MIN_MS
+        return early if self._inbox.early and deadline - max(early, self._clock()) > CYCLE_MS else deadline
 
     def _hear(self, peer: Peer, word: wire.Word) -> None:
         match word:

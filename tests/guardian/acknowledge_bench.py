@@ -87,7 +87,7 @@ class Bench:
 
     def listen(self) -> None:
         for _ in range(2):
-            for peer, word in self.peers.receive(0.0):
+            for peer, word in self.peers.receive(self.peers.wait(0.0)):
                 self.guardian._hear(peer, word)
 
     def cycle(self, permille: int | None = None, ms: int = 1_000) -> None:

@@ -38,7 +38,7 @@ def said(peers: Peers, path: Path, *words: wire.Word | bytes) -> list[str]:
         sock.send(word if isinstance(word, bytes) else wire.encode(word))
     heard = []
     for _ in range(len(words) + 2):
-        heard += [type(word).__name__ for _, word in peers.receive(0.05)]
+        heard += [type(word).__name__ for _, word in peers.receive(peers.wait(0.05))]
     sock.close()
     return heard
 
@@ -72,7 +72,7 @@ def test_a_restarted_bus_replaces_its_older_connection(peers: Peers, tmp_path: P
     for sock in (older, newer):
         sock.send(wire.encode(hello(wire.Role.BUS, "can0")))
         for _ in range(3):
-            list(peers.receive(0.05))
+            list(peers.receive(peers.wait(0.05)))
     assert [peer.name for peer in peers.of(wire.Role.BUS)] == ["can0"]
     assert older.recv(10) == b"", "the older one is hung up on"
     older.close()
@@ -102,7 +102,7 @@ def test_a_peer_that_does_not_read_never_blocks(peers: Peers, tmp_path: Path) ->
     sock = wire.connect(str(tmp_path / "guardian.sock"))
     sock.send(wire.encode(hello(wire.Role.VIEW)))
     for _ in range(3):
-        list(peers.receive(0.05))
+        list(peers.receive(peers.wait(0.05)))
     (peer,) = peers.of(wire.Role.VIEW)
     image = wire.Image(1, 2, tuple((i, i) for i in range(1_000)))
     assert not all(peer.send(image) for _ in range(1_000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ EXAMPLE = Path("policies/uc001")
 class Bench:
     """A guardian whose cycles the test turns by hand, and a peer of each role."""
 
-    def __init__(self, folder: Path, observe: bool = False) -> None:
+    def __init__(self, folder: Path, observe: bool = False, clock: Callable[[], int] = now_ms) -> None:
         loaded = load(EXAMPLE, observe=observe)
         self.loaded: Loaded = replace(loaded, plan=guarded(loaded.plan))
         self.path = str(folder / "guardian.sock")
@@ -35,7 +35,7 @@ class Bench:
         self.journal = Journal(folder / "journal")
         self.watchdog = Watchdog({})
         self.keeper = Keeper(folder, self.loaded.site.name)
-        self.guardian = Guardian(self.loaded, self.peers, self.journal, self.watchdog, self.keeper)
+        self.guardian = Guardian(self.loaded, self.peers, self.journal, self.watchdog, self.keeper, clock)
 
     def join(self, role: wire.Role, name: str) -> socket.socket:
         sock = wire.connect(self.path)
@@ -45,7 +45,7 @@ class Bench:
         return sock
 
     def listen(self) -> None:
-        for peer, word in self.peers.receive(0.05):
+        for peer, word in self.peers.receive(self.peers.wait(0.05)):
             self.guardian._hear(peer, word)
 
     def cycle(self, timely: bool = True) -> None:
@@ -203,4 +203,26 @@ def test_a_stop_writes_what_is_left_of_the_budgets(tmp_path: Path) -> None:
     bench.guardian.run()
     assert bench.keeper._slot is not None
     assert bench.keeper._slot.kept.contactors["relays.coil_1"].paid_in_ms <= 3_540_000
+    bench.peers.close()
+
+
+# ---- the deadline belongs to the deadline --------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [(970, 975), (980, 975), (997, 975), (998, 1_000), (999, 1_000)],
+    ids=["5 ms after the last", "at once", "still over in time", "not over in time", "just before"],
+)
+def test_an_early_cycle_that_would_not_be_over_at_the_deadline_waits_for_it(tmp_path: Path, now: int, due: int) -> None:
+    bench = Bench(tmp_path, clock=lambda: now)
+    bench.guardian._inbox.early = True
+    assert bench.guardian._due(1_000, 970) == due
+    bench.peers.close()
+
+
+def test_a_loop_that_is_late_reads_what_has_come_all_the_same(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, clock=lambda: 150)
+    bench.join(wire.Role.VIEW, "phone").close()
+    before = len(bench.peers.all)
+    bench.guardian._gather(100, 50)
+    assert len(bench.peers.all) == before - 1
     bench.peers.close()
