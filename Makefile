@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:8080
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test check prove bench day lock clean
+.PHONY: help run observe test check prove bench fuzz day lock clean peers
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,6 +37,14 @@ prove: $(VENV)/dev ## machines and changeovers explored to closure; their pages 
 
 bench: $(VENV)/dev ## P1, P6 and P7, each beside a floor of the same run
 	$(BIN)/python -m tests.bench
+
+peers: $(VENV)/dev ## real Home Assistants and a real Node-RED as clients; the first time installs them (some 2 GB below build/peers)
+	$(BIN)/python tests/peers/homeassistant_install.py
+	-$(BIN)/python tests/nodered/nodered_install.py
+	POWERWARDEN_PEERS=1 $(BIN)/python -m pytest tests/peers tests/nodered -rs
+
+fuzz: $(VENV)/dev ## nonsense over HTTP, MQTT and the guardian's socket for FUZZ_MINUTES=15; FUZZ_SEED=N repeats a run
+	$(BIN)/python -m tests.fuzz
 
 day: $(VENV)/dev ## a day of the example house, replayed by another Python: OTHER=python3.13
 	rm -rf build/day && mkdir -p build/day

@@ -30,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     run = _verb(verbs, "run", "start guardian, buses and gateway for a site, and keep them running", site=True)
     run.add_argument("--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="where the gateway serves HTTP")
+    _tls(run)
+    _broker(run)
     check = verbs.add_parser("check", help="say what is wrong with a site, and what it does without us")
     check.add_argument("site", type=Path, help="the site's folder")
     check.add_argument("--strict", action="store_true", help="warnings count, too (exit code 1)")
@@ -37,16 +39,26 @@ def parser() -> argparse.ArgumentParser:
     status = verbs.add_parser("status", help="what the house is doing now")
     status.add_argument("--run-dir", type=Path, default=Path("run"), help="where the guardian's socket is (run)")
     status.add_argument("--watch", action="store_true", help="stay and show changes")
-    _verb(verbs, "guardian", "only the guardian (used by run and by the systemd unit)", site=True)
+    guardian = _verb(verbs, "guardian", "only the guardian (used by run and by the systemd unit)", site=True)
+    guardian.add_argument(
+        "--gateway-user", metavar="NAME|UID", help="the gateway runs as this user, who may be gateway or view only"
+    )
     bus = _verb(verbs, "bus", "only one bus process (used by run and by the systemd unit)", site=True)
     bus.add_argument("name", help="the bus, as site.yaml calls it")
     gateway = _verb(verbs, "gateway", "only the gateway (used by run and by the systemd unit)", site=False)
     gateway.add_argument("--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="where to serve HTTP")
+    _tls(gateway)
+    _broker(gateway)
     replay = verbs.add_parser("replay", help="decide a recorded journal again, and compare byte for byte")
     replay.add_argument("journal", type=Path, help="a folder such as run/journal, or one segment of it")
     replay.add_argument(
         "--with", dest="other", type=Path, metavar="SITE", help="what the policies of this folder would have decided"
     )
+    export = verbs.add_parser("export", help="the journal for another database, as lines on standard output")
+    export.add_argument("journal", type=Path, help="a folder such as run/journal, or one segment of it")
+    export.add_argument("--format", choices=["influx"], default="influx", help="InfluxDB's line protocol (influx)")
+    export.add_argument("--since", metavar="TIME", help="how far to look back: 2d, 12h, 30min (all there is)")
+    export.add_argument("--every", default="10s", metavar="TIME", help="one reading in so long; 0s for all (10s)")
     report = verbs.add_parser("report", help="what the house did or, in observe, would have done; and why")
     report.add_argument("--since", default="7d", metavar="TIME", help="how far to look back: 12h, 7d, 2w (7d)")
     report.add_argument("--run-dir", type=Path, default=Path("run"), help="where the journal is (run)")
@@ -60,6 +72,15 @@ def parser() -> argparse.ArgumentParser:
     draw = verbs.add_parser("draw", help="a site's buses, circuits, rules and machines as Markdown and Mermaid")
     draw.add_argument("site", type=Path, help="the site's folder")
     draw.add_argument("--out", type=Path, metavar="DIR", help="one file per page, and an index (one document, printed)")
+    acl = verbs.add_parser("acl", help="the MQTT broker's access list, made from the site document")
+    acl.add_argument("site", type=Path, help="the site's folder")
+    acl.add_argument("--format", choices=["mosquitto"], default="mosquitto", help="for which broker (mosquitto)")
+    _keys(verbs)
+    return top
+
+
+def _keys(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The verbs that make or use a key, a certificate or a token."""
     ack = verbs.add_parser(
         "ack",
         help="acknowledge a nuisance latch with an installer's key, or make one",
@@ -70,7 +91,35 @@ def parser() -> argparse.ArgumentParser:
     ack.add_argument("--new-key", type=Path, metavar="FILE", help="make a key; prints its line for site.yaml")
     ack.add_argument("--url", default="http://127.0.0.1:8080", help="the house's gateway (http://127.0.0.1:8080)")
     ack.add_argument("--site", metavar="NAME", help="sign only if the house has this name")
-    return top
+    certificate = verbs.add_parser("certificate", help="make the gateway's certificate for HTTPS, and its authority")
+    certificate.add_argument(
+        "--host", action="append", required=True, metavar="NAME", help="what clients call this machine; may be repeated"
+    )
+    certificate.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files are put")
+    token = verbs.add_parser("token", help="make a token for an orchestrator, and its line for site.yaml")
+    token.add_argument("name", help="the orchestrator, as site.yaml calls it")
+
+
+def _tls(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--tls-cert", metavar="FILE", help="serve HTTPS with this certificate (powerwarden certificate)")
+    verb.add_argument("--tls-key", metavar="FILE", help="and its key")
+
+
+def _broker(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--mqtt-login", metavar="FILE", help="user:password at the site's MQTT broker, one line")
+    verb.add_argument("--mqtt-ca", metavar="FILE", help="the authority of the broker's certificate (PEM)")
+
+
+def _network(chosen: argparse.Namespace) -> list[str]:
+    """What the gateway is told about certificates and the broker."""
+    pairs = (("--mqtt-login", chosen.mqtt_login), ("--mqtt-ca", chosen.mqtt_ca))
+    return _tls_chosen(chosen) + [word for option, value in pairs if value is not None for word in (option, value)]
+
+
+def _tls_chosen(chosen: argparse.Namespace) -> list[str]:
+    """As they were given: that they go together is the gateway's to say."""
+    pairs = (("--tls-cert", chosen.tls_cert), ("--tls-key", chosen.tls_key))
+    return [word for option, value in pairs if value is not None for word in (option, value)]
 
 
 def _verb(
@@ -127,7 +176,7 @@ def _run(chosen: argparse.Namespace) -> int:
     site = paths(chosen.site)[0]
     buses = parse(read(site), str(site)).need("buses", "list the buses").fields()
     shared = [str(chosen.site), "--run-dir", str(chosen.run_dir), *(["--observe"] if chosen.observe else [])]
-    gateway = ["gateway", "--run-dir", str(chosen.run_dir), "--listen", chosen.listen]
+    gateway = ["gateway", "--run-dir", str(chosen.run_dir), "--listen", chosen.listen, *_network(chosen)]
     children = [Child("guardian", ["guardian", *shared])]
     children += [Child(bus, ["bus", *shared, bus]) for bus in buses]
     children.append(Child("gateway", gateway))
@@ -135,13 +184,18 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _guardian(chosen: argparse.Namespace) -> int:
-    from supervisor.guardian.main import run
+    from supervisor.guardian.main import gateway_user, run
     from supervisor.loader.load import load
 
     _log()
+    try:
+        gateway = gateway_user(chosen.gateway_user) if chosen.gateway_user is not None else None
+    except ValueError as error:
+        print(f"powerwarden: {error}", file=sys.stderr)
+        return 2
     loaded = load(chosen.site, str(chosen.run_dir), chosen.observe)
     chosen.run_dir.mkdir(parents=True, exist_ok=True)
-    return run(loaded, _socket(chosen), chosen.run_dir / "journal", chosen.run_dir)
+    return run(loaded, _socket(chosen), chosen.run_dir / "journal", chosen.run_dir, gateway)
 
 
 def _bus(chosen: argparse.Namespace) -> int:
@@ -160,7 +214,31 @@ def _bus(chosen: argparse.Namespace) -> int:
 def _gateway(chosen: argparse.Namespace) -> int:
     from supervisor.gateway.main import run
 
-    return run(["--socket", str(_socket(chosen)), "--listen", chosen.listen])
+    return run(["--socket", str(_socket(chosen)), "--listen", chosen.listen, *_network(chosen)])
+
+
+def _acl(chosen: argparse.Namespace) -> int:
+    from supervisor.acl import AclError, mosquitto
+    from supervisor.loader.load import load
+
+    try:
+        print(mosquitto(load(chosen.site)), end="")
+    except AclError as error:
+        print(f"powerwarden acl: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _certificate(chosen: argparse.Namespace) -> int:
+    from supervisor.certificate import certificate
+
+    return certificate(chosen.host, chosen.out)
+
+
+def _token(chosen: argparse.Namespace) -> int:
+    from supervisor.certificate import token
+
+    return token(chosen.name)
 
 
 def _check(chosen: argparse.Namespace) -> int:
@@ -199,6 +277,12 @@ def _report(chosen: argparse.Namespace) -> int:
     return report(chosen.since, chosen.run_dir, print)
 
 
+def _export(chosen: argparse.Namespace) -> int:
+    from supervisor.export.main import run
+
+    return run(chosen.journal, chosen.since, chosen.every, sys.stdout)
+
+
 def _ack(chosen: argparse.Namespace) -> int:
     from supervisor import ack
 
@@ -231,10 +315,14 @@ VERBS = {
     "draw": _draw,
     "replay": _replay,
     "report": _report,
+    "export": _export,
     "ack": _ack,
     "guardian": _guardian,
     "bus": _bus,
     "gateway": _gateway,
+    "acl": _acl,
+    "certificate": _certificate,
+    "token": _token,
 }
 
 if __name__ == "__main__":

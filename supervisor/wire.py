@@ -365,8 +365,9 @@ def decode(packet: bytes) -> Word:
     """The word in a packet. Raises WireError for anything else."""
     try:
         return _decoder.decode(packet)
-    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise WireError(f"not a word of protocol {PROTOCOL}: {error}") from None
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        # ValueError: text that is not UTF-8, which the decoder says in Python's own way
+        raise WireError(f"not a word of protocol {PROTOCOL}: {error}"[:TEXT_MAX]) from None
 
 
 def connect(path: str, timeout_s: float = 1.0) -> socket.socket:

@@ -10,11 +10,13 @@ from itertools import combinations
 
 from supervisor.check.finding import Spot
 from supervisor.check.survey import Survey
+from supervisor.kernel import network
 from supervisor.kernel.fit import fitted
 from supervisor.kernel.outputs import rounded
 from supervisor.kernel.permission import Layer
 from supervisor.kernel.plan import MODES, Permission, Program
 from supervisor.kernel.span import Span, clip
+from supervisor.kernel.wish import ASKS
 
 GUARDED = frozenset(MODES.index(mode) for mode in ("starting", "fault", "maintenance"))
 NORMAL, STARTING, LOST = (MODES.index(mode) for mode in ("normal", "starting", "orchestrator_lost"))
@@ -45,6 +47,11 @@ def barrier(survey: Survey, permission: Permission, holder: int, mode: int) -> s
         covers = ban.target == permission.target and ban.lo <= permission.lo and permission.hi <= ban.hi
         if covers and ban.question is None and holder in ban.identities and mode in ban.modes:
             return ban.id
+    if holder in survey.remote:
+        farthest = permission.hi if permission.hi != target.safe else permission.lo
+        if (barred := network.barrier(survey.plan, permission.target, farthest)) is not None:
+            return barred.by
+        span = span if target.changeover is not None else network.within(survey.plan, permission.target, span)
     covered = _layers(survey, permission, holder, mode)
     if isinstance(covered, str):
         return covered
@@ -119,20 +126,22 @@ def permission_guarded(survey: Survey) -> Iterator[Spot]:
             yield Spot(survey.of_rule(permission.id, "in"), f"grants in {names}, when nothing new should flow")
 
 
-def observer_permitted(survey: Survey) -> Iterator[Spot]:
-    for permission in survey.plan.permissions:
-        for holder in sorted(permission.identities):
-            identity = survey.plan.identities[holder]
-            if identity.role == "observer":
-                yield Spot(survey.of_rule(permission.id, "who"), f"{identity.name} has the role observer")
-
-
 def identity_idle(survey: Survey) -> Iterator[Spot]:
     for holder in survey.remote:
         identity = survey.plan.identities[holder]
         permitted = any(holder in permission.identities for permission in survey.plan.permissions)
-        if not permitted and identity.role != "observer":
+        if not permitted and identity.role == ASKS:
             yield Spot(survey.at("orchestrators", identity.name), f"no permission names {identity.name}")
+
+
+def network_unbounded(survey: Survey) -> Iterator[Spot]:
+    """Of everything that some identity of the network may raise."""
+    remote = set(survey.remote)
+    asked = {p.target for p in survey.plan.permissions if p.identities & remote}
+    if asked and not survey.plan.network:
+        names = ", ".join(survey.plan.targets[at].id for at in sorted(asked))
+        what = f"nothing bounds what a captured gateway may ask of {names} but permissions, and it asks in every name"
+        yield Spot(survey.at("orchestrators"), what)
 
 
 def same_priority(survey: Survey) -> Iterator[Spot]:

@@ -117,9 +117,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("permission_guarded", W,
          "A permission that grants while the house is starting, in fault or in maintenance.",
          "take these modes out of its 'in'", asking.permission_guarded),
-    Kind("observer_permitted", E,
-         "An identity of the role observer is permitted to ask for something.",
-         "take it out of 'who', or give it another role", asking.observer_permitted),
+    Kind("network_unbounded", W,
+         "Nothing bounds what all identities of the network may ask together, so whoever captures the gateway asks for"
+         " all that any of them may, for ever.",
+         "write a 'network' section; see docs/setpoints.md", asking.network_unbounded),
     Kind("identity_idle", W,
          "An orchestrator that no permission names can only stop things.",
          "permit something, or give it the role observer", asking.identity_idle),

@@ -11,7 +11,8 @@ from supervisor.draw.mermaid import table
 from supervisor.explain.asked import Asked
 from supervisor.explain.known import KINDS
 from supervisor.explain.words import Words, lasting, listed
-from supervisor.kernel.plan import MODES
+from supervisor.kernel.network import rate
+from supervisor.kernel.plan import MODES, Reach
 from supervisor.kernel.signal import Unit, shown
 from supervisor.kernel.trip import Latch, Narrowing, Rule, Severity
 
@@ -27,6 +28,7 @@ DRAWN_ELSEWHERE = {
     "changeovers",
     "mode_rules",
     "bans",
+    "network",
 }
 
 
@@ -148,7 +150,7 @@ def permissions(words: Words) -> str:
     head = ("who", "target", "band", *(mode.replace("_", " ") for mode in MODES), "kinds", "longest", "rule")
     text = "What no permission names cannot be asked. Stop and release always pass."
     matrix = table(head, rows) or "Nobody may ask for anything."
-    return "\n\n".join(part for part in (text, matrix, bans(words)) if part)
+    return "\n\n".join(part for part in (text, matrix, bans(words), network(words)) if part)
 
 
 def bans(words: Words) -> str:
@@ -167,6 +169,34 @@ def bans(words: Words) -> str:
     ]
     said = table(("who", "target", "band", "modes", "while", "rule"), rows)
     return f"Whatever permits it, these may not:\n\n{said}" if said else ""
+
+
+def network(words: Words) -> str:
+    """What all identities of the network get together, whatever permits it."""
+    most = rate(words.plan)
+    text = f"All on the network together: at most {most.most} wishes for more a minute ({most.by})."
+    rows = [
+        (
+            words.plan.targets[reach.target].id,
+            _reach(words, reach),
+            lasting(reach.longest_ms) if reach.longest_ms is not None else "",
+            lasting(reach.rest_ms) if reach.longest_ms is not None else "",
+            f"{reach.per_hour} an hour" if reach.per_hour is not None else "",
+            f"{row.id}: {row.why}",
+        )
+        for row in words.plan.network
+        for reach in row.reaches
+    ]
+    whys = [f"{row.id}: {row.why}." for row in words.plan.network if not row.reaches]
+    said = table(("target", "band", "longest off its program", "then back for", "changes", "rule"), rows)
+    return "\n\n".join(part for part in (text, *whys, said) if part)
+
+
+def _reach(words: Words, reach: Reach) -> str:
+    target = words.plan.targets[reach.target]
+    if reach.places is not None:
+        return listed([words.amount(target, place) for place in sorted(reach.places)], "or")
+    return f"{words.amount(target, reach.lo)} to {words.amount(target, reach.hi)}"
 
 
 def programs(words: Words) -> str:

@@ -23,6 +23,7 @@ KINDS = {
     "needs": "interlock",
     "groups": "interlock",
     "bans": "ban",
+    "network": "bound of the whole network",
     "curves": "fuse curve",
     "grid": "grid operator",
 }

@@ -81,7 +81,7 @@ class Wish:
     number: int | None
 
 
-Shape = TypeVar("Shape", Setpoint, Renewal, Beat, Acknowledgement)
+Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 
 async def read(request: Request) -> bytes:
@@ -111,7 +111,11 @@ def parse(body: bytes, shape: type[Shape]) -> Shape:
 
 def wish(body: bytes, target: TargetInfo) -> Wish:
     """A setpoint for ``target``. Raises Problem 422 when value, unit or duration cannot be meant."""
-    asked = parse(body, Setpoint)
+    return wished(parse(body, Setpoint), target)
+
+
+def wished(asked: Setpoint, target: TargetInfo) -> Wish:
+    """The same for a setpoint that has been parsed, from wherever it came."""
     try:
         value = units.to_kernel(_literal(asked.value, target), asked.unit, target.unit)
     except units.UnitError as error:

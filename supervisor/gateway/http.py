@@ -1,20 +1,21 @@
-"""The HTTP interface: routes, and the path of one request.
+"""The HTTP interface: routes, and the path of a request that asks for something.
 
-    reads     door (address) -> newest picture -> JSON
-    writes    door (address, identity) -> target -> body -> received_ms -> guardian -> its decision as JSON
-    urgent    door (identity's urgent rate) -> guardian; the body of a stop or release is not even read
+    reads     reads.py: door (address, and a token where the site wants one) -> newest picture or rings -> JSON
+    writes    door (address, identity) -> target -> query -> body -> received_ms -> guardian -> its decision as JSON
+    urgent    door (identity's urgent rate) -> guardian; neither body nor query of a stop or release is even read
 
 Rules
-* Reads are open, writes need an identity. Nothing is decided here: the guardian's verdict is passed on with its
+* Writes need an identity. Nothing is decided here, not even by role: the guardian's verdict is passed on with its
   reasons.
 * 200 granted, clipped or done; 403 refused; 409 refused because another one holds the target; the rest is problem.py.
+* What openapi.py describes is what is here: a test compares the two, and a fuzzer their behaviour.
 
-This file must never hold state of its own beyond the buckets of the door: a restarted gateway has forgotten nothing.
+This file must never hold anything that a restarted gateway would miss: what the rings remember is also in the journal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 from starlette.applications import Starlette
@@ -23,68 +24,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from supervisor.gateway import body, page, shapes
+from supervisor.gateway import body, shapes
+from supervisor.gateway.denials import Denials
 from supervisor.gateway.door import Door
-from supervisor.gateway.link import Absent, Link, View, monotonic_ms
-from supervisor.gateway.metrics import CONTENT_TYPE, Metrics
-from supervisor.gateway.problem import HEADERS, Problem, on_bug, on_http, on_problem, reply
+from supervisor.gateway.history import History
+from supervisor.gateway.link import Absent, Link, monotonic_ms
+from supervisor.gateway.metrics import Metrics, Own
+from supervisor.gateway.problem import Problem, on_bug, on_http, on_problem, reply
+from supervisor.gateway.reads import Reads
+from supervisor.gateway.steps import Steps, absent, bad_query, query, read_body
+from supervisor.gateway.stream import Streams
+from supervisor.gateway.traffic import Traffic
 from supervisor.wire import Acknowledge, Answer, Ask, TargetInfo, Verb
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 GRANTED = ("granted", "clipped", "done")
-RATE_RULES = {"request.rate", "acknowledge.rate"}
+RATE_RULES = {"request.rate", "request.rate_of_all", "acknowledge.rate"}
 HELD_RULE = "lease.held"
+VIA = "http"
 
 
-class Api:
-    """The endpoints over one link and one door."""
+class Writes:
+    """The endpoints that ask the guardian."""
 
-    def __init__(self, link: Link, door: Door, clock_ms: Callable[[], int] = monotonic_ms) -> None:
+    def __init__(self, link: Link, door: Door, history: History, clock_ms: Callable[[], int]) -> None:
         self._link = link
-        self._door = door
+        self._steps = Steps(link, door, clock_ms)
+        self._history = history
         self._clock_ms = clock_ms
-        self._metrics = Metrics(link)
 
-    # ---- reads ---------------------------------------------------------------------------------------------------
-    async def home(self, request: Request) -> Response:
-        self._visit(request)
-        return Response(page.HTML, headers=HEADERS | {"content-security-policy": page.POLICY}, media_type="text/html")
-
-    async def state(self, request: Request) -> Response:
-        """Always 200: that the guardian is not there is part of the state."""
-        self._visit(request)
-        return reply(shapes.state(self._link))
-
-    async def devices(self, request: Request) -> Response:
-        return reply({"devices": shapes.devices(self._look(request))})
-
-    async def targets(self, request: Request) -> Response:
-        return reply({"targets": shapes.targets(self._look(request))})
-
-    async def target(self, request: Request) -> Response:
-        view = self._look(request)
-        info = self._target(request)
-        return reply({"id": info.id} | shapes.targets(view)[info.id])
-
-    async def events(self, request: Request) -> Response:
-        return reply({"events": shapes.events(self._look(request))})
-
-    async def health(self, request: Request) -> Response:
-        """200 only while the guardian talks to us and its newest picture is fresh."""
-        self._look(request)
-        return reply({"healthy": True})
-
-    async def metrics(self, request: Request) -> Response:
-        self._visit(request)
-        return Response(self._metrics.text(), headers=HEADERS | {"content-type": CONTENT_TYPE})
-
-    # ---- writes --------------------------------------------------------------------------------------------------
     async def setpoint(self, request: Request) -> Response:
-        identity = self._admit(request)
-        info = self._target(request)
+        identity = self._steps.admit(request)
+        info = self._steps.target(request)
         dry_run = _dry_run(request)
-        raw = await body.read(request)
+        raw = await read_body(request)
         received_ms = self._clock_ms()
         wish = body.wish(raw, info)
         ask = _ask(Verb.SET, identity, received_ms, info, wish.request_id)
@@ -93,9 +65,10 @@ class Api:
         return await self._decide(ask, info, wish.unit)
 
     async def renew(self, request: Request) -> Response:
-        identity = self._admit(request)
-        info = self._target(request)
-        raw = await body.read(request)
+        identity = self._steps.admit(request)
+        info = self._steps.target(request)
+        query(request)
+        raw = await read_body(request)
         received_ms = self._clock_ms()
         renewal = body.parse(raw or b"{}", body.Renewal)
         ask = _ask(Verb.RENEW, identity, received_ms, info, renewal.request_id or body.fresh_id())
@@ -103,78 +76,54 @@ class Api:
         return await self._decide(ask, info)
 
     async def heartbeat(self, request: Request) -> Response:
-        identity = self._admit(request)
-        raw = await body.read(request)
+        identity = self._steps.admit(request)
+        query(request)
+        raw = await read_body(request)
         received_ms = self._clock_ms()
         beat = body.parse(raw or b"{}", body.Beat)
         return await self._decide(replace(_ask(Verb.HEARTBEAT, identity, received_ms), number=beat.number), None)
 
     async def release(self, request: Request) -> Response:
-        identity = self._admit(request, urgent=True)
-        info = self._target(request)
+        identity = self._steps.admit(request, urgent=True)
+        info = self._steps.target(request)
         return await self._decide(_ask(Verb.RELEASE, identity, self._clock_ms(), info), info)
 
     async def stop(self, request: Request) -> Response:
-        identity = self._admit(request, urgent=True)
-        info = self._target(request)
+        identity = self._steps.admit(request, urgent=True)
+        info = self._steps.target(request)
         return await self._decide(_ask(Verb.STOP, identity, self._clock_ms(), info), info)
 
     async def stop_all(self, request: Request) -> Response:
         """The empty target is every target."""
-        identity = self._admit(request, urgent=True)
+        identity = self._steps.admit(request, urgent=True)
         return await self._decide(_ask(Verb.STOP, identity, self._clock_ms()), None)
 
     async def acknowledge(self, request: Request) -> Response:
         """Whoever asks: the guardian looks at the signature, and there is nothing else to look at."""
-        view = self._look(request)
+        self._steps.visit(request)
+        view = self._steps.view()
         rule = request.path_params["rule"]
         if rule not in dict(view.describe.rules):
-            raise Problem(
-                404, "unknown_rule", "there is no such rule", "GET /v1/state shows the latched ones in 'trips'"
-            )
-        raw = await body.read(request)
+            remedy = "GET /v1/state shows the latched ones in 'trips'"
+            raise Problem(404, "unknown_rule", "there is no such rule", remedy)
+        raw = await read_body(request)
         received_ms = self._clock_ms()
         said = body.parse(raw, body.Acknowledgement)
         word = Acknowledge(0, rule, said.challenge, said.public_key, said.signature, received_ms)
-        try:
-            answer = await self._link.ask(word)
-        except Absent as absent:
-            raise _absent(absent) from None
+        answer = await self._ask(word)
         return reply(shapes.acknowledged(rule, answer), _status(answer))
 
-    # ---- the steps -----------------------------------------------------------------------------------------------
-    def _visit(self, request: Request) -> None:
-        self._door.visit(_address(request), self._clock_ms())
-
-    def _look(self, request: Request) -> View:
-        self._visit(request)
-        view = self._link.view()
-        if view is None:
-            trouble = "its picture is old" if self._link.connected else self._link.trouble
-            raise _absent(Absent("guardian_absent", f"nothing can be shown: {trouble}"))
-        return view
-
-    def _admit(self, request: Request, urgent: bool = False) -> str:
-        if self._link.describe is None:  # its identities are not known either, so nobody can be told apart
-            self._visit(request)
-            raise _absent(Absent("guardian_absent", f"the guardian is not there: {self._link.trouble}"))
-        admit = self._door.admit_urgent if urgent else self._door.admit
-        header = request.headers.get("authorization")
-        return admit(header, self._link.describe.identities, _address(request), self._clock_ms())
-
-    def _target(self, request: Request) -> TargetInfo:
-        wanted = request.path_params["target"]
-        for info in self._link.describe.targets if self._link.describe else ():
-            if info.id == wanted:
-                return info
-        raise Problem(404, "unknown_target", "there is no such target", "GET /v1/targets lists them")
-
     async def _decide(self, ask: Ask, info: TargetInfo | None, unit: str | None = None) -> Response:
+        said = await self._ask(ask)
+        return reply(shapes.answer(said, info, unit, ask.request_id), _status(said))
+
+    async def _ask(self, ask: Ask | Acknowledge) -> Answer:
         try:
             said = await self._link.ask(ask)
-        except Absent as absent:
-            raise _absent(absent) from None
-        return reply(shapes.answer(said, info, unit, ask.request_id), _status(said))
+        except Absent as missing:
+            raise absent(missing) from None
+        self._history.decided(ask, said, VIA)
+        return said
 
 
 def _status(said: Answer) -> int:
@@ -191,48 +140,89 @@ def _ask(verb: Verb, identity: str, at_ms: int, info: TargetInfo | None = None, 
     return Ask(0, verb, identity, target, None, unit, "", None, request_id or body.fresh_id(), at_ms, False)
 
 
-def _absent(absent: Absent) -> Problem:
-    remedy = "ask again in a moment; with the same request_id a repetition changes nothing"
-    return Problem(503, absent.code, str(absent), remedy, retry_after_ms=1_000)
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "?"
-
-
 def _dry_run(request: Request) -> bool:
-    said = request.query_params.get("dry_run", "false")
+    said = query(request, "dry_run").get("dry_run", "false")
     if said not in ("true", "false"):
-        raise Problem(422, "bad_query", "dry_run is true or false", "leave it away to ask in earnest")
+        raise bad_query("dry_run is true or false", "leave it away to ask in earnest")
     return said == "true"
 
 
-def build(link: Link, door: Door) -> Starlette:
-    """The ASGI application. It starts and stops nothing: the link runs beside it."""
-    api = Api(link, door)
+async def _on_http(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals; a method that is not allowed comes with those that are."""
+    response = await on_http(request, error)
+    allowed = (error.headers or {}).get("Allow") if isinstance(error, HTTPException) else None
+    if allowed is not None:
+        response.headers["allow"] = allowed
+    return response
 
-    def get(path: str, endpoint: Endpoint) -> Route:
-        return Route(path, endpoint, methods=["GET"])
 
-    def post(path: str, endpoint: Endpoint) -> Route:
-        return Route(path, endpoint, methods=["POST"])
+def build(
+    link: Link,
+    door: Door,
+    history: History | None = None,
+    broker: Callable[[], bool] | None = None,
+    clock_ms: Callable[[], int] = monotonic_ms,
+) -> Starlette:
+    """The ASGI application. It starts and stops nothing: the link runs beside it. ``history``: the one that MQTT's
+    decisions go into, too; ``broker``: is it reached? Its ``state.streams`` is to be closed when the server stops, or
+    the open streams keep it."""
+    history = history or History(link, clock_ms)
+    streams = Streams(link, history, clock_ms)
+    traffic = Traffic()
+    metrics = Metrics(link, Own(traffic.totals, lambda: _denials(app), streams.__len__, broker))
+    reads = Reads(link, door, history, streams, metrics, clock_ms)
+    writes = Writes(link, door, history, clock_ms)
+    handlers = {Problem: on_problem, HTTPException: _on_http, 500: on_bug}
+    app = Starlette(routes=_read_routes(reads) + _write_routes(writes), exception_handlers=handlers)
+    app.router.redirect_slashes = False  # a redirected PUT is sent twice by some clients and as a GET by others
+    app.add_middleware(traffic.watch)
+    app.state.streams = streams
+    return app
 
-    routes = [
-        get("/", api.home),
-        get("/healthz", api.health),
-        get("/metrics", api.metrics),
-        get("/v1/state", api.state),
-        get("/v1/devices", api.devices),
-        get("/v1/targets", api.targets),
-        get("/v1/targets/{target}", api.target),
-        get("/v1/events", api.events),
-        Route("/v1/targets/{target}/setpoint", api.setpoint, methods=["PUT"]),
-        post("/v1/targets/{target}/renew", api.renew),
-        post("/v1/targets/{target}/release", api.release),
-        post("/v1/targets/{target}/stop", api.stop),
-        post("/v1/stop", api.stop_all),
-        post("/v1/heartbeat", api.heartbeat),
-        post("/v1/latches/{rule}/acknowledge", api.acknowledge),
-    ]
-    handlers = {Problem: on_problem, HTTPException: on_http, 500: on_bug}
-    return Starlette(routes=routes, exception_handlers=handlers)
+
+def _denials(app: Starlette) -> Mapping[str, int]:
+    """Who was turned away, counted where problem.py says it."""
+    denials: Denials | None = getattr(app.state, "denials", None)
+    return {str(reason): total for reason, total in denials.totals().items()} if denials is not None else {}
+
+
+def end_streams(app: object) -> None:
+    """The server stops: what would not end by itself ends now. ``app``: of :func:`build`."""
+    if isinstance(app, Starlette):
+        app.state.streams.close()
+
+
+def _read_routes(reads: Reads) -> list[Route]:
+    paths = {
+        "/": reads.home,
+        "/docs": reads.docs,
+        "/healthz": reads.health,
+        "/metrics": reads.metrics,
+        "/v1/openapi.json": reads.openapi,
+        "/v1/state": reads.state,
+        "/v1/devices": reads.devices,
+        "/v1/devices/{device}": reads.device,
+        "/v1/targets": reads.targets,
+        "/v1/targets/{target}": reads.target,
+        "/v1/targets/{target}/envelope": reads.envelope,
+        "/v1/targets/{target}/why": reads.why,
+        "/v1/events": reads.events,
+        "/v1/decisions": reads.decisions,
+        "/v1/stream": reads.stream,
+        "/v1/denials": reads.denials,
+        "/v1/identities/me": reads.me,
+    }
+    return [Route(path, endpoint, methods=["GET"]) for path, endpoint in paths.items()]  # and HEAD, as HTTP has it
+
+
+def _write_routes(writes: Writes) -> list[Route]:
+    paths = {
+        "/v1/targets/{target}/renew": writes.renew,
+        "/v1/targets/{target}/release": writes.release,
+        "/v1/targets/{target}/stop": writes.stop,
+        "/v1/stop": writes.stop_all,
+        "/v1/heartbeat": writes.heartbeat,
+        "/v1/latches/{rule}/acknowledge": writes.acknowledge,
+    }
+    posts = [Route(path, endpoint, methods=["POST"]) for path, endpoint in paths.items()]
+    return [Route("/v1/targets/{target}/setpoint", writes.setpoint, methods=["PUT"]), *posts]

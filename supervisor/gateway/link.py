@@ -93,7 +93,7 @@ class Link:
         self.connections = 0
         self.timeouts = 0
         self._clock_ms = clock_ms
-        self._on_change = on_change
+        self._listeners = [on_change]
         self._sock: socket.socket | None = None
         self._seq = 0
         self._open: dict[int, asyncio.Future[Answer]] = {}
@@ -113,6 +113,10 @@ class Link:
         if self.describe is None or self.snapshot is None or age_ms is None or age_ms > FRESH_MS:
             return None
         return View(self.describe, self.snapshot, age_ms)
+
+    def listen(self, told: Callable[[Change], None]) -> None:
+        """``told``, too, is told on the loop what just happened, after those who came before it."""
+        self._listeners.append(told)
 
     async def run(self) -> NoReturn:
         """Keep the line up until cancelled."""
@@ -165,7 +169,7 @@ class Link:
             raise WireError(f"the guardian began with a {type(first).__name__}")
         self.describe = first
         self.connections += 1
-        self._on_change("described")
+        self._tell("described")
         while True:
             self._hear(await self._receive(self._sock, room))
             await asyncio.sleep(0)  # whoever waits for this answer goes on before the next packet is read
@@ -186,9 +190,13 @@ class Link:
         elif isinstance(word, Snapshot) and self.describe is not None:
             check_fits(self.describe, word)
             self.snapshot = word
-            self._on_change("snapshot")
+            self._tell("snapshot")
         else:
             raise WireError(f"a guardian does not say {type(word).__name__} here")
+
+    def _tell(self, change: Change) -> None:
+        for told in self._listeners:
+            told(change)
 
     def _hang_up(self) -> None:
         """Forget everything that the connection said: the last good value is not a value."""
@@ -199,7 +207,7 @@ class Link:
             if not waiting.done():
                 waiting.set_exception(Absent("guardian_absent", "the guardian went away before it answered"))
         if was_connected:
-            self._on_change("lost")
+            self._tell("lost")
 
 
 def check_fits(describe: Describe, snapshot: Snapshot) -> None:

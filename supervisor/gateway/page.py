@@ -1,11 +1,14 @@
 """The page for people at GET /: one document, no resource from anywhere else.
 
 Rules
-* Everything that is shown comes from /v1/state, once a second, and enters the page as text, never as markup.
+* It answers what an owner asks in the evening: what is the house doing, what is wrong and since when, who asked for
+  what and got what, and what binds. In this order, so that the answer is on a phone's first screen.
+* Everything that is shown comes from /v1/state and /v1/decisions and enters the page as text, never as markup.
+* Where reading needs a token the page asks for one and keeps it until the tab is closed, nowhere else.
 * The policy header names the two hashes of our own script and style, so nothing else can run here.
 * When the picture is missing or old the page says so in large letters and shows no values.
 
-This file must never offer a button that asks for anything: the page has no identity.
+This file must never offer a button that asks the guardian for anything: whoever stands before a screen may look.
 """
 
 from __future__ import annotations
@@ -28,12 +31,20 @@ h2{font-size:1rem;margin:0 0 .5rem;color:var(--soft)}
 .item{border:1px solid var(--line);border-radius:.5rem;padding:.6rem;min-width:0}
 .row{display:flex;justify-content:space-between;gap:.8rem;align-items:baseline}
 .row>*{min-width:0;overflow-wrap:anywhere}
+.row>strong{min-width:min-content;overflow-wrap:normal}
+.ago{flex:none;white-space:nowrap}
 .num{text-align:right;font-variant-numeric:tabular-nums}
 .soft{color:var(--soft);font-size:.86rem;overflow-wrap:anywhere}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
 .big{font-size:1.3rem;font-weight:600}
 .flag{display:inline-block;border:2px solid var(--warn);color:var(--warn);border-radius:.4rem;padding:0 .5rem;
 font-weight:700;margin:.2rem .4rem 0 0}
+input{font:inherit;flex:1;min-width:8rem;padding:.4rem;border:1px solid var(--line);border-radius:.4rem;
+background:var(--bg);color:var(--ink)}
+button{font:inherit;padding:.4rem .9rem;border:1px solid var(--line);border-radius:.4rem;
+background:var(--bar);color:#fff}
+.asked{border-top:1px solid var(--line);padding:.35rem 0}
+[hidden]{display:none}
 .bar{position:relative;height:.8rem;background:var(--line);border-radius:.4rem;margin:.4rem 0;overflow:hidden}
 .bar i{position:absolute;top:0;bottom:0;background:var(--bar);min-width:3px}
 .bar b{position:absolute;top:0;bottom:0;width:4px;margin-left:-2px;background:var(--ink)}
@@ -47,6 +58,8 @@ const put=(id,...nodes)=>document.getElementById(id).replaceChildren(...nodes);
 const show=(id,yes)=>{document.getElementById(id).hidden=!yes};
 const SEVERITY={normal:'good',observe:'warn',starting:'warn',degraded:'warn',orchestrator_lost:'warn',
   maintenance:'warn'};
+const BAD_STATES=['unseen','welded','failed_open','locked_out','protected','fault','doubted','lost','late','barred',
+  'stranded'];
 const QUALITY={good:'',suspect:'warn',stale:'warn'};
 const words=s=>s.replaceAll('_',' ');
 const short=(s,device)=>s.startsWith(device+'.')?s.slice(device.length+1):s;
@@ -72,7 +85,7 @@ function bar(t){
 function binds(t){
   const e=t.envelope,u=t.unit;
   if(e.empty_by)return el('div','bad','nothing may be asked: '+e.empty_by);
-  const edge=(v,by,why)=>num(v,u)+(by?' by '+by:'')+(why?' ('+why+')':'');
+  const edge=(v,by,why)=>num(v,u)+(by&&by!=='rating'?' by '+by:'')+(why?' ('+why+')':'');
   return el('div','soft','may be asked: from '+edge(e.lo,e.lo_by,e.lo_why)+' to '+edge(e.hi,e.hi_by,e.hi_why))}
 function target([id,t]){
   const l=t.lease;
@@ -95,17 +108,36 @@ function devices(s){
   s.machines.forEach(m=>of(m.id).machines.push(m));
   Object.entries(s.readings).forEach(r=>of(r[0]).readings.push(r));
   return [...all].map(device)}
+const ACTS={yes:'acts',unknown:'acts, because nobody knows better',no:'until it has cleared'};
 function trip(t){
   const latch=t.latched?', latched ('+t.latched+')':'';
   return el('div','item',el('div','row',el('strong','bad',t.rule),
-    el('span','num',t.answer+latch+', '+span(t.for_s))),el('div','soft',t.why))}
+    el('span','num',(ACTS[t.answer]||t.answer)+latch+', '+span(t.for_s))),el('div','soft',t.why))}
 function bus(b){
   const up=b.connected&&b.link!=='down';
   return el('div','row',el('span','',b.name),
     el('span','num '+(up?'good':'bad'),(b.connected?b.link:'no process')+(b.detail?': '+b.detail:'')))}
+function wrongs(s){
+  const all=s.trips.map(trip);
+  for(const m of s.machines)if(BAD_STATES.includes(m.state))all.push(el('div','item',el('div','row',
+    el('strong','bad',m.id),el('span','num',words(m.state)+', '+span(m.for_s))),m.why?el('div','soft',m.why):null));
+  const silent=new Map();
+  for(const [id,r] of Object.entries(s.readings))if(r.quality!=='good'&&r.quality!=='suspect'){
+    const n=id.split('.')[0];if(!silent.has(n))silent.set(n,[]);silent.get(n).push([id,r])}
+  for(const [n,list] of silent){
+    const oldest=Math.max(...list.map(([,r])=>r.age_s===null?-1:r.age_s));
+    const names=list.slice(0,6).map(([id,r])=>short(id,n)+' '+r.quality).join(', ')+(list.length>6?' …':'');
+    all.push(el('div','item',el('div','row',el('strong','warn',n),el('span','num',
+      list.length+' without a good reading'+(oldest<0?'':', '+span(oldest)))),el('div','soft',names)))}
+  for(const b of s.buses)if(!b.connected||b.link==='down')all.push(el('div','item',bus(b)));
+  return all}
+const VERDICTS={granted:'good',done:'good',clipped:'warn',refused:'bad'};
+function decision(d){
+  return el('div','asked',el('div','row',el('span','',d.text),el('span','num soft ago',span(d.ago_s)+' ago')),
+    el('span',VERDICTS[d.verdict]||'bad',d.verdict),el('span','soft',' over '+d.via+(d.dry_run?', a dry run':'')))}
 function event(e){
   return el('div','row',el('span','',words(e.kind)+' ',el('span','soft',e.subject+' '+e.text)),
-    el('span','num soft',span(e.ago_s)+' ago'))}
+    el('span','num soft ago',span(e.ago_s)+' ago'))}
 function draw(s){
   const lost=s.house.mode==='unknown';
   const mode=el('h1',lost?'bad':SEVERITY[s.house.mode]||'bad',lost?'guardian not answering':words(s.house.mode));
@@ -113,23 +145,55 @@ function draw(s){
   const line=lost?'no values are shown: '+(s.guardian.trouble||'')
     :'for '+span(s.house.for_s)+', picture '+span(s.guardian.snapshot_age_s)+' old';
   put('head',el('div','soft',s.site||'Powerwarden'),mode,el('div','soft',line),...flags);
-  const parts={trips:s.trips.map(trip),targets:Object.entries(s.targets).map(target),devices:devices(s),
+  const parts={wrongs:lost?[]:wrongs(s),targets:Object.entries(s.targets).map(target),devices:devices(s),
     buses:s.buses.map(bus),events:s.events.slice(-12).reverse().map(event)};
   for(const [id,nodes] of Object.entries(parts)){put(id,...nodes);show(id+'-box',nodes.length>0)}}
 function gone(){
   put('head',el('h1','bad','gateway not answering'),el('div','soft','this page tries again every second'));
-  for(const id of ['trips','targets','devices','buses','events'])show(id+'-box',false)}
+  none()}
+const BOXES=['wrongs','fine','targets','decisions','devices','buses','events'];
+function none(){for(const id of BOXES)show(id+'-box',false)}
+const KEY='powerwarden-token';
+async function look(path){
+  const token=sessionStorage.getItem(KEY),headers=token?{authorization:'Bearer '+token}:{};
+  const r=await fetch(path,{headers,signal:AbortSignal.timeout(3000),cache:'no-store'});
+  if(r.status===401)throw new Closed();
+  if(!r.ok)throw new Error(r.status);
+  return r.json()}
+class Closed extends Error{}
+function closed(){
+  const wrong=sessionStorage.getItem(KEY)?'that token is not known here':'looking needs a token here';
+  put('head',el('h1','','Powerwarden'),el('div','soft',wrong));none();show('token-box',true)}
+function enter(e){
+  e.preventDefault();sessionStorage.setItem(KEY,document.getElementById('token').value.trim());
+  document.getElementById('token').value='';show('token-box',false);clearTimeout(timer);turn()}
+let timer=0;
 async function turn(){
-  try{const r=await fetch('/v1/state',{signal:AbortSignal.timeout(3000),cache:'no-store'});
-    if(!r.ok)throw new Error(r.status);draw(await r.json())}catch(e){gone()}
-  setTimeout(turn,1000)}
+  let wait=1000;
+  try{
+    const s=await look('/v1/state');
+    show('token-box',false);draw(s);
+    show('fine-box',s.house.mode!=='unknown'&&document.getElementById('wrongs').childElementCount===0);
+    if(s.house.mode!=='unknown'){
+      const d=(await look('/v1/decisions?limit=12')).decisions.reverse();
+      const none=el('div','soft','nobody has asked for anything since the gateway started');
+      put('decisions',...(d.length?d.map(decision):[none]));show('decisions-box',true)
+    }else show('decisions-box',false)
+  }catch(e){if(e instanceof Closed){closed();wait=0}else gone()}
+  if(wait)timer=setTimeout(turn,wait)}
+document.getElementById('token-form').addEventListener('submit',enter);
 turn();
 """
 
 BODY = """
 <main><header id="head"><h1>Powerwarden</h1></header>
-<section id="trips-box" hidden><h2>Active trips</h2><div id="trips" class="grid"></div></section>
-<section id="targets-box" hidden><h2>Targets</h2><div id="targets" class="grid"></div></section>
+<section id="token-box" hidden><h2>Token</h2><form id="token-form" class="row">
+<input id="token" type="password" autocomplete="off" aria-label="Token"><button>Look</button></form></section>
+<section id="wrongs-box" hidden><h2>What is wrong</h2><div id="wrongs" class="grid"></div></section>
+<section id="fine-box" hidden><span class="good">Nothing is wrong.</span></section>
+<section id="targets-box" hidden><h2>What it does, and what may be asked</h2>
+<div id="targets" class="grid"></div></section>
+<section id="decisions-box" hidden><h2>Who asked for what, and got what</h2><div id="decisions"></div></section>
 <section id="devices-box" hidden><h2>Devices</h2><div id="devices" class="grid"></div></section>
 <section id="buses-box" hidden><h2>Buses</h2><div id="buses"></div></section>
 <section id="events-box" hidden><h2>Last events</h2><div id="events"></div></section>

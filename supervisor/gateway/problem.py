@@ -17,21 +17,28 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from supervisor.gateway.address import network_of
+from supervisor.gateway.denials import Denials
+
 _encode = msgspec.json.encode
 
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 class Problem(Exception):
-    """A request that ends here. ``status`` is HTTP's; ``retry_after_ms`` is told to the client where it is known."""
+    """A request that ends here. ``status`` is HTTP's; ``retry_after_ms`` is told to the client where it is known;
+    ``who`` is the identity, where one was proven, for the audit alone."""
 
-    def __init__(self, status: int, code: str, message: str, remedy: str, retry_after_ms: int | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, remedy: str, retry_after_ms: int | None = None, who: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.remedy = remedy
         self.retry_after_ms = retry_after_ms
+        self.who = who
 
 
 def reply(body: Any, status: int = 200, headers: Mapping[str, str] = HEADERS) -> Response:
@@ -50,18 +57,29 @@ def problem_reply(problem: Problem) -> Response:
     return reply({"error": error}, problem.status, headers)
 
 
-async def on_problem(_request: Request, error: Exception) -> Response:
+async def on_problem(request: Request, error: Exception) -> Response:
     """Starlette's handler for :class:`Problem`."""
     if not isinstance(error, Problem):
         raise error
+    _count(request, error)
     return problem_reply(error)
 
 
-async def on_http(_request: Request, error: Exception) -> Response:
+async def on_http(request: Request, error: Exception) -> Response:
     """Starlette's own refusals (no such path, no such method) in our shape."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "refused")
-    return problem_reply(Problem(status, code, "there is nothing here under this path and method", "see GET /v1/state"))
+    problem = Problem(status, code, "there is nothing here under this path and method", "see GET /v1/state")
+    _count(request, problem)
+    return problem_reply(problem)
+
+
+def _count(request: Request, problem: Problem) -> None:
+    """Into the audit: the path, never the query or a header, because people put tokens there."""
+    denials: Denials | None = getattr(request.app.state, "denials", None)
+    if denials is not None:
+        where = network_of(request.client.host) if request.client else "?"
+        denials.deny_problem(problem.status, problem.code, where, problem.who, request.url.path)
 
 
 async def on_bug(_request: Request, _error: Exception) -> Response:

@@ -13,11 +13,12 @@ This file must never leave out who binds: a limit without its rule is half an an
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from typing import Any
 
 from supervisor.gateway import units
 from supervisor.gateway.link import Link, View
-from supervisor.wire import Answer, LeaseInfo, Seen, SignalInfo, TargetInfo, TargetState
+from supervisor.wire import Answer, IdentityInfo, LeaseInfo, Seen, SignalInfo, TargetInfo, TargetState
 
 Json = dict[str, Any]
 
@@ -34,26 +35,27 @@ def state(link: Link) -> Json:
     guardian: Json = {"connected": link.connected, "snapshot_age_s": None if age_ms is None else seconds(age_ms)}
     if view is None:
         guardian["trouble"] = "its picture is old" if link.connected else link.trouble
-        house = {"mode": "unknown", "for_s": None, "since": None}
+        nowhere = {"mode": "unknown", "for_s": None, "since": None}
         nothing: Json = {name: [] for name in ("machines", "trips", "buses", "events")}
-        return {"guardian": guardian, "house": house, "readings": {}, "targets": {}} | nothing
+        return {"guardian": guardian, "house": nowhere, "readings": {}, "targets": {}} | nothing
     told, now = view.describe, view.snapshot
     return {
         "site": told.site,
         "simulated": told.simulated,
         "observe": told.observe,
         "guardian": guardian | {"cycle": now.cycle, "cycle_ms": told.cycle_ms, "digest": told.digest},
-        "house": _house(view),
+        "house": house(view),
         "machines": machines(view),
         "readings": readings(view),
         "targets": targets(view),
         "trips": trips(view),
-        "buses": [{"name": b.name, "connected": b.connected, "link": b.link, "detail": b.detail} for b in now.buses],
+        "buses": buses(view),
         "events": events(view),
     }
 
 
-def _house(view: View) -> Json:
+def house(view: View) -> Json:
+    """The mode, and since when."""
     for_s = seconds(view.snapshot.mode_for_ms + view.age_ms)
     since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=for_s)
     return {"mode": view.snapshot.mode, "for_s": for_s, "since": since.isoformat(timespec="seconds")}
@@ -69,10 +71,15 @@ def machines(view: View) -> list[Json]:
     ]
 
 
-def readings(view: View) -> Json:
-    """Each signal's newest value with unit, age and quality."""
+def buses(view: View) -> list[Json]:
+    """Each bus process and its wires."""
+    return [{"name": b.name, "connected": b.connected, "link": b.link, "detail": b.detail} for b in view.snapshot.buses]
+
+
+def readings(view: View, only: Collection[str] | None = None) -> Json:
+    """Each signal's newest value with unit, age and quality; of all signals, or only of these."""
     pairs = zip(view.describe.signals, view.snapshot.readings, strict=True)
-    return {info.id: _reading(info, seen, view.age_ms) for info, seen in pairs}
+    return {info.id: _reading(info, seen, view.age_ms) for info, seen in pairs if only is None or info.id in only}
 
 
 def _reading(info: SignalInfo, seen: Seen, age_ms: int) -> Json:
@@ -85,11 +92,11 @@ def _reading(info: SignalInfo, seen: Seen, age_ms: int) -> Json:
     }
 
 
-def targets(view: View) -> Json:
-    """Each target: output, envelope with what binds, lease, and what it is rated for."""
+def targets(view: View, only: Collection[str] | None = None) -> Json:
+    """Each target: output, envelope with what binds, lease, and what it is rated for; of all, or only of these."""
     why = dict(view.describe.rules)
     pairs = zip(view.describe.targets, view.snapshot.targets, strict=True)
-    return {info.id: _target(info, now, view.age_ms, why) for info, now in pairs}
+    return {info.id: _target(info, now, view.age_ms, why) for info, now in pairs if only is None or info.id in only}
 
 
 def _target(info: TargetInfo, now: TargetState, age_ms: int, why: dict[str, str]) -> Json:
@@ -157,11 +164,19 @@ def events(view: View) -> list[Json]:
 
 
 def devices(view: View) -> Json:
-    """What belongs together: each device's machines, readings and targets."""
+    """What belongs together: each device's machines, readings and targets. What no driver stands behind, such as a
+    changeover or an orchestrator, has a family, bus and observe of null."""
+    known = {info.name: info for info in view.describe.devices}
     grouped: dict[str, Json] = {}
 
     def of(name: str) -> Json:
-        return grouped.setdefault(name.split(".", 1)[0], {"machines": [], "readings": {}, "targets": []})
+        device = name.split(".", 1)[0]
+        if device not in grouped:
+            info = known.get(device)
+            driver = (info.family, info.bus, info.observe) if info is not None else (None, None, None)
+            behind: Json = dict(zip(("family", "bus", "observe"), driver, strict=True))
+            grouped[device] = behind | {"machines": [], "readings": {}, "targets": []}
+        return grouped[device]
 
     for machine in machines(view):
         of(machine["id"])["machines"].append(machine)
@@ -170,6 +185,22 @@ def devices(view: View) -> Json:
     for info in view.describe.targets:
         of(info.id)["targets"].append(info.id)
     return grouped
+
+
+def envelope(view: View, info: TargetInfo) -> Json:
+    """What may be asked now, and nothing else: for a caller that asks often."""
+    said: Json = targets(view, (info.id,))[info.id]
+    bands: Json = {"forbidden": said["rating"]["forbidden"], "positions": said["positions"]}
+    edges: Json = said["envelope"]
+    return {"id": info.id, "unit": said["unit"]} | edges | bands
+
+
+def identity(who: IdentityInfo, view: View | None, rate: tuple[int, int]) -> Json:
+    """What an identity is here, and which targets it holds. ``rate``: writes a second, and at most at once."""
+    now = view.snapshot.targets if view is not None else ()
+    held = sorted(at.lease.target for at in now if at.lease is not None and at.lease.holder == who.name)
+    said: Json = {"name": who.name, "role": who.role, "shared": who.shared, "mqtt": who.mqtt}
+    return said | {"holds": held, "rate": {"writes_per_s": rate[0], "burst": rate[1]}}
 
 
 def answer(said: Answer, info: TargetInfo | None, unit: str | None, request_id: str) -> Json:

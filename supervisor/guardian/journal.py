@@ -68,6 +68,12 @@ class Journal:
         """What the day's budget still allows."""
         return self._writer.level
 
+    def counters(self) -> dict[str, int]:
+        """What the writer has written, what the day still allows, and whether the disk refuses now."""
+        writer = self._writer
+        told = {"journal_bytes": writer.written, "journal_budget_bytes": writer.budget.left}
+        return told | {"journal_failing": int(writer.failing or writer.gone), "journal_refused": self.refused}
+
     def room(self) -> bool:
         """Can the next cycle be recorded, whatever it decides?"""
         able = not self._writer.failing and not self._writer.gone and self._writer.level is not Level.CLOSED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import signal
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from supervisor.guardian.journal import Journal
 from supervisor.guardian.keep import Keeper
-from supervisor.guardian.peers import Peers
+from supervisor.guardian.peers import GatewayUser, Peers
 from supervisor.guardian.scan import Guardian
 from supervisor.guardian.watchdog import Watchdog
 from supervisor.kernel.keep import guarded
@@ -22,11 +23,14 @@ PRIORITY = 20  # SCHED_FIFO; below the kernel's own interrupt threads (50)
 log = logging.getLogger("guardian")
 
 
-def run(loaded: Loaded, socket_path: Path, journal_dir: Path, state_dir: Path) -> int:
+def run(
+    loaded: Loaded, socket_path: Path, journal_dir: Path, state_dir: Path, gateway: GatewayUser | None = None
+) -> int:
     """Serve until told to stop. Returns 0, or 2 when the socket or the journal folder cannot be used. ``state_dir``:
-    where state.json is; one that cannot be written is said and counted, and the house is supervised all the same."""
+    where state.json is; one that cannot be written is said and counted, and the house is supervised all the same.
+    ``gateway``: its user, where it is not ours."""
     loaded = replace(loaded, plan=guarded(loaded.plan))
-    peers = Peers(socket_path, loaded.site.digest)
+    peers = Peers(socket_path, loaded.site.digest, gateway)
     journal = Journal(journal_dir)
     try:
         journal.start()
@@ -49,6 +53,17 @@ def run(loaded: Loaded, socket_path: Path, journal_dir: Path, state_dir: Path) -
         peers.close()
         journal.stop()
     return 0
+
+
+def gateway_user(text: str) -> GatewayUser:
+    """A user by name or number. Raises ValueError with one sentence."""
+    try:
+        entry = pwd.getpwuid(int(text)) if text.isdecimal() else pwd.getpwnam(text)
+    except (KeyError, OverflowError):
+        raise ValueError(f"there is no user '{text}' on this machine: name the one the gateway runs as") from None
+    if entry.pw_uid == 0:
+        raise ValueError("the gateway must not run as root: it is what the network talks to")
+    return GatewayUser(entry.pw_uid, entry.pw_gid)
 
 
 def real_time() -> bool:

@@ -3,8 +3,12 @@
 Rules
 * A peer is another process of the same user (peer credentials); its first word is Hello, and its role bounds what it
   may say afterwards. One word too much closes the connection and is counted.
+* Where the gateway has a user of its own, that one may be gateway or view and nothing else, on a few connections: who
+  takes the gateway over is no bus, and cannot keep one out.
 * Nothing is ever sent blocking. A peer that does not read loses snapshots; an output image that cannot be sent now
   is not sent later, because there will be a newer one.
+* Buses are heard first, and all others share a number of words in each turn, however many connections they have:
+  between two turns the loop looks at its clock, so a flood from the gateway's side takes no cycle its time.
 * A bus that says Hello again (it was restarted) replaces its older connection.
 """
 
@@ -16,21 +20,25 @@ import os
 import selectors
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor import wire
 
 PEERS_MAX = 40
-PACKETS_PER_TURN = 400  # per peer: a flood from one of them must not keep the loop from its deadline
+OUTSIDERS_MAX = 4  # connections of the gateway's own user
+PACKETS_PER_TURN = 400  # per bus: a flood from one of them must not keep the loop from its deadline
+OTHERS_PER_TURN = 100  # of all others together: to turn one away costs more than to take a reading
 log = logging.getLogger("guardian")
 
 
 class Peer:
-    """One connection. ``name`` and ``role`` are None until Hello."""
+    """One connection. ``name`` and ``role`` are None until Hello. ``outsider``: of the gateway's own user."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, outsider: bool = False) -> None:
         self.sock = sock
+        self.outsider = outsider
         self.role: wire.Role | None = None
         self.name = ""
         self.lost_packets = 0
@@ -47,12 +55,23 @@ class Peer:
         return True
 
 
+Ready = list[Peer | None]
+
+
+@dataclass(frozen=True)
+class GatewayUser:
+    """The user under which the gateway runs, where it is not the guardian's, and the group the socket gets for it."""
+
+    uid: int
+    gid: int
+
+
 class Peers:
     """The listening socket and everybody connected."""
 
-    def __init__(self, path: Path, digest: str) -> None:
-        self._path, self._digest = path, digest
-        self._selector = selectors.SelectSelector()  # waits to the microsecond; epoll's way rounds up to the next ms
+    def __init__(self, path: Path, digest: str, gateway: GatewayUser | None = None) -> None:
+        self._path, self._digest, self._gateway = path, digest, gateway
+        self._selector = selectors.SelectSelector()  # exact to the microsecond; epoll rounds up to the next ms
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.all: list[Peer] = []
         self.refused = 0
@@ -68,6 +87,9 @@ class Peers:
             self._listener.bind(str(self._path))
         finally:
             os.umask(old_mask)
+        if self._gateway is not None:
+            os.chown(self._path, -1, self._gateway.gid)
+            os.chmod(self._path, 0o660)
         self._listener.listen(PEERS_MAX)
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
@@ -79,32 +101,37 @@ class Peers:
         self._listener.close()
         self._path.unlink(missing_ok=True)
 
-    def wait(self, timeout_s: float) -> list[selectors.SelectorKey]:
-        """Wait for at most ``timeout_s``; what has come is not read yet."""
-        return [key for key, _ in self._selector.select(max(timeout_s, 0.0))]
+    def wait(self, timeout_s: float) -> Ready:
+        """Wait for at most ``timeout_s``: who has something to say, which is not read yet; None for a newcomer."""
+        return [key.data for key, _ in self._selector.select(max(timeout_s, 0.0))]
 
-    def receive(self, ready: Iterable[selectors.SelectorKey]) -> Iterator[tuple[Peer, wire.Word]]:
-        """Every word that has come, Hello included once it is accepted."""
-        for key in ready:
-            if key.data is None:
-                self._accept()
-            else:
-                yield from self._read(key.data)
+    def receive(self, ready: Ready) -> Iterator[tuple[Peer, wire.Word]]:
+        """Yield every word that has come, Hello included once it is accepted."""
+        others = [peer for peer in ready if peer is not None and peer.role is not wire.Role.BUS]
+        for peer in [peer for peer in ready if peer is not None and peer.role is wire.Role.BUS]:
+            yield from self._read(peer, PACKETS_PER_TURN)
+        for peer in others:
+            yield from self._read(peer, max(OTHERS_PER_TURN // len(others), 1))
+        if None in ready:
+            self._accept()
 
     def _accept(self) -> None:
         sock, _ = self._listener.accept()
         sock.setblocking(False)
         _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        if uid not in (0, os.getuid()) or len(self.all) >= PEERS_MAX:
+        insider = uid in (0, os.getuid())
+        outsider = not insider and self._gateway is not None and uid == self._gateway.uid
+        crowded = outsider and sum(peer.outsider for peer in self.all) >= OUTSIDERS_MAX
+        if not (insider or outsider) or crowded or len(self.all) >= PEERS_MAX:
             self.refused += 1
             sock.close()
             return
-        peer = Peer(sock)
+        peer = Peer(sock, outsider)
         self.all.append(peer)
         self._selector.register(sock, selectors.EVENT_READ, peer)
 
-    def _read(self, peer: Peer) -> Iterator[tuple[Peer, wire.Word]]:
-        for _ in range(PACKETS_PER_TURN):
+    def _read(self, peer: Peer, most: int) -> Iterator[tuple[Peer, wire.Word]]:
+        for _ in range(most):
             try:
                 packet = peer.sock.recv(wire.MESSAGE_MAX)
             except (BlockingIOError, InterruptedError):
@@ -170,6 +197,8 @@ def _allowed(peer: Peer, word: wire.Word, digest: str) -> None:
             raise wire.WireError("said Hello twice")
         if word.protocol != wire.PROTOCOL:
             raise wire.WireError(f"speaks protocol {word.protocol}, not {wire.PROTOCOL}")
+        if word.role is wire.Role.BUS and peer.outsider:
+            raise wire.WireError("the gateway's user is no bus")
         if word.role is wire.Role.BUS and word.digest != digest:
             raise wire.WireError(f"bus {word.name} has loaded other documents than the guardian")
         return

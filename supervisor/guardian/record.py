@@ -31,7 +31,8 @@ from supervisor.kernel.state import State
 FORMAT = 2
 MARK_CHARS = 16  # hex: 64 bits
 _TAIL = len(',"h":""}') + MARK_CHARS
-RATE_RULES = ("request.rate", "guardian.busy")  # refused for being too many: in a lean segment they are only counted
+# refused for being too many: in a lean segment they are only counted
+RATE_RULES = ("request.rate", "request.rate_of_all", "guardian.busy")
 Group = list[Any]
 _encode = msgspec.json.Encoder().encode
 

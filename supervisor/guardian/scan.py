@@ -23,9 +23,11 @@ from supervisor.guardian import tell
 from supervisor.guardian.acknowledge import Acknowledger
 from supervisor.guardian.clock import left_s
 from supervisor.guardian.clock import now_ms as monotonic_ms
+from supervisor.guardian.happened import Happened
 from supervisor.guardian.inbox import GAP_MIN_MS, Inbox
 from supervisor.guardian.journal import Journal
 from supervisor.guardian.keep import Keeper
+from supervisor.guardian.lateness import Lateness
 from supervisor.guardian.peers import Peer, Peers
 from supervisor.guardian.schedule import Schedules
 from supervisor.guardian.scribe import Scribe, wall_clock
@@ -84,6 +86,7 @@ class Guardian:
             log.warning("%s %s: %s", event.kind.value, event.subject, event.text)
         self._scribe = Scribe(loaded, journal, wall)
         self._tally = Tally(self._plan)
+        self._happened, self._lateness = Happened(self._plan, self._state), Lateness()
         self._acknowledger = Acknowledger(self._plan, loaded.installers)
         self._schedules = Schedules(loaded.calendar)
         self._places = {  # of each bus that has a write path, the targets on it
@@ -123,6 +126,7 @@ class Guardian:
         """The deadline after this one; those that have already passed are skipped and counted."""
         cycle_ms = self._site.cycle_ms
         behind = (started - deadline) // cycle_ms
+        self._lateness.add(started - deadline)
         if behind:
             self._counters["late_cycles"] += 1
             self._counters["skipped_cycles"] += behind
@@ -221,6 +225,7 @@ class Guardian:
 
     def _tell(self, result: Result) -> None:
         """What happened, for those who look and for the log."""
+        self._happened.after(result.state, result.events)
         for event in result.events:
             self._events.append(event)
             self._events_total += 1
@@ -252,10 +257,9 @@ class Guardian:
         )
         self._counters["peers_refused"] = self._peers.refused
         self._counters["state_not_kept"] = self._keeper.not_kept if self._keeper else 0
-        self._counters["journal_refused"] = self._journal.refused
         self._counters["journal_lean"] = self._scribe.lean
         self._counters["unrecorded_cycles"] = self._scribe.unrecorded
-        counters = self._counters | self._tally.counters()
+        counters = self._counters | self._tally.counters() | self._measured()
         shown = tell.snapshot(
             self._plan,
             self._state,
@@ -269,6 +273,11 @@ class Guardian:
         shown = self._acknowledger.shown(self._state, shown)
         for peer in listeners:
             peer.send(shown)
+
+    def _measured(self) -> dict[str, int]:
+        """How it goes on this box, and what happened: for metrics."""
+        told = self._lateness.counters() | self._journal.counters() | self._happened.counters(self._state)
+        return told | {"watchdog_slack_ms": self._watchdog.slack_ms}
 
     def _buses(self) -> tuple[wire.BusInfo, ...]:
         connected = {peer.name for peer in self._peers.of(wire.Role.BUS)}

@@ -1,8 +1,8 @@
 """How many requests there were and what became of them: a sum that is exact, also in a flood.
 
 ``requests_total`` = granted + clipped + done + refused, and refused = the sum over its reasons, at the end of every
-cycle. A reason is the rule that refused; what is no rule of this house or of this program counts as "other", so the
-number of counters is bounded by the documents, never by what is asked.
+cycle; clipped likewise. A reason is the rule that refused or clipped; what is no rule of this house or of this program
+counts as "other", so the number of counters is bounded by the documents, never by what is asked.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from supervisor.kernel.plan import Plan
 BUSY = "guardian.busy"
 FIXED = (
     *("request.age", "request.duration", "request.kind", "request.number", "request.rate", "request.start"),
+    *("request.rate_of_all", "identity.role", "identity.shared"),
     *("request.unit", "request.value", "identity.local", "identity.unknown", "target.unknown", "permission.none"),
     *("lease.held", "lease.none", "local.reset", "local.maintenance", "house.observe", "rating", "step"),
     *("latch.none", "latch.danger", "latch.cause", "latch.unknown", "latch.used_up", "journal.failing", BUSY),
@@ -41,6 +42,7 @@ class Tally:
         self._total = 0
         self._verdicts = dict.fromkeys((verdict.value for verdict in Verdict), 0)
         self._reasons: dict[str, int] = {}
+        self._clips: dict[str, int] = {}
 
     def asked(self) -> None:
         """A request has come."""
@@ -53,11 +55,17 @@ class Tally:
             rule = reason(decision)
             rule = rule if rule in self._rules else OTHER
             self._reasons[rule] = self._reasons.get(rule, 0) + 1
+        elif decision.verdict is Verdict.CLIPPED:
+            rule = next((clause.rule for clause in decision.clauses if clause.effect == "clips"), "")
+            rule = rule if rule in self._rules else OTHER
+            self._clips[rule] = self._clips.get(rule, 0) + 1
 
     def counters(self) -> dict[str, int]:
         """By name, as a snapshot carries them."""
         verdicts = {f"decisions_{verdict}": count for verdict, count in self._verdicts.items()}
-        return {"requests_total": self._total, **verdicts} | {f"refused:{rule}": n for rule, n in self._reasons.items()}
+        told = {"requests_total": self._total, **verdicts}
+        told |= {f"refused:{rule}": count for rule, count in self._reasons.items()}
+        return told | {f"clipped:{rule}": count for rule, count in self._clips.items()}
 
 
 def busy(seq: int) -> Decision:

@@ -43,7 +43,7 @@ def describe(loaded: Loaded) -> wire.Describe:
         (rule.id, rule.why)
         for rows in (
             *(plan.rules, plan.caps, plan.circuits, plan.mode_rules, plan.permissions, plan.programs),
-            *(plan.changeovers, plan.needs, plan.groups, plan.local.hands, plan.bans),
+            *(plan.changeovers, plan.needs, plan.groups, plan.local.hands, plan.bans, plan.network),
             *([circuit.curve for circuit in plan.circuits if circuit.curve is not None], _operator(plan)),
         )
         for rule in rows

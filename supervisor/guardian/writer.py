@@ -35,7 +35,8 @@ log = logging.getLogger("journal")
 
 class Writer:
     """``now_ms``: the monotonic clock. ``failing``: the disk refuses. ``gone``: the file was removed by somebody else,
-    and with it the head that its lines need. ``begun``: how many heads it has written. ``size``: of this segment."""
+    and with it the head that its lines need. ``begun``: how many heads it has written. ``size``: of this segment.
+    ``written``: bytes since the start."""
 
     def __init__(self, folder: Path, now_ms: Callable[[], int], disk: Disk | None = None) -> None:
         self._folder, self._now_ms, self._disk = folder, now_ms, disk or Disk()
@@ -48,7 +49,7 @@ class Writer:
         self._granted = False
         self.budget = Budget(CAPACITY, now_ms())
         self.failing = self.gone = False
-        self.begun = 0
+        self.begun = self.written = 0
 
     @property
     def size(self) -> int:
@@ -149,6 +150,10 @@ class Writer:
             line, self._mark = record.sealed(record.body(item), self._mark)
             self._segment.add(line)
 
+    def _spend(self, count: int) -> None:
+        self.written += count
+        self.budget.spend(count)
+
     def _flush_when_due(self) -> None:
         segment = self._segment
         if segment is None:
@@ -157,7 +162,7 @@ class Writer:
         wait_ms = GRANT_FLUSH_MS if self._granted else FLUSH_MS
         if now_ms - self._flushed_ms >= wait_ms or segment.waiting >= WAITING_MAX:
             self._unfold()
-            self.budget.spend(segment.flush())
+            self._spend(segment.flush())
             self._flushed_ms, self._granted = now_ms, False
 
     # ---- segments --------------------------------------------------------------------------------------------------
@@ -177,7 +182,7 @@ class Writer:
         """Close the segment, with all that waits for it."""
         if self._segment is not None:
             self._unfold()
-            self.budget.spend(self._segment.close())
+            self._spend(self._segment.close())
             self._segment = None
 
     def close(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from supervisor.kernel import arbitration, facts, hands, latch, machine, requests, tenure, trip
+from supervisor.kernel import arbitration, away, facts, hands, latch, machine, requests, tenure, trip
 from supervisor.kernel.around import Around
 from supervisor.kernel.event import Event
 from supervisor.kernel.lease import Decision, Request, Verb
@@ -43,9 +43,8 @@ def step(
         machine.advance(device.table, at, facts.of_device(device, image, now_ms), now_ms)[0]
         for device, at in zip(plan.devices, state.devices, strict=True)
     )
-    word = facts.of_house(
-        plan, state.house, image, state.trips, orchestrators, state.targets, local.state.maintenance, now_ms
-    )
+    maintenance = local.state.maintenance
+    word = facts.of_house(plan, state.house, image, state.trips, orchestrators, state.targets, maintenance, now_ms)
     house, _ = machine.advance(plan.house, state.house, word, now_ms)
     trips = tuple(
         trip.advance(rule, at, rule.question.ask(image, now_ms), local.reset, now_ms)
@@ -55,8 +54,8 @@ def step(
         plan, image, trips, state.targets, state.proven, state.switches, house.state, now_ms
     )
     desk = requests.Desk(plan, state, orchestrators, spans, image, house.state, now_ms, recording)
-    latches = latch.Latches(plan, state, trips, local.state.maintenance, now_ms)
-    desk.expire(tenure.shut(plan, trips, state, local.state.maintenance))
+    latches = latch.Latches(plan, state, trips, maintenance, now_ms)
+    desk.expire(tenure.shut(plan, trips, state, maintenance))
     for request in local.requests:
         desk.answer(request, local=True)
     decisions = tuple(
@@ -64,9 +63,9 @@ def step(
         for request in inbox
     )
     around = Around(
-        image, now_ms, house.state, spans, proven, arbitration.frozen(plan, trips), local.reset, local.state.maintenance
+        image, now_ms, house.state, spans, proven, arbitration.frozen(plan, trips), local.reset, maintenance
     )
-    driven = drive(plan, tuple(desk.targets), state.switches, around)
+    driven = drive(plan, away.kept(plan, desk.targets, house.state, now_ms), state.switches, around)
     after = State(
         now_ms=now_ms,
         cycle=state.cycle + 1,
@@ -79,6 +78,7 @@ def step(
         switches=driven.switches,
         local=local.state,
         acknowledged=latches.acknowledged,
+        asked=desk.asked,
     )
     events = (*local.events, *changes(plan, state, after, now_ms), *desk.events, *latches.events)
     return Result(after, driven.outputs, events, decisions, next_wake(plan, state, after, image, now_ms))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import msgspec
 
 from supervisor.kernel.hunting import calm_ms, slower, swung
-from supervisor.kernel.plan import MODES, Plan, Target
+from supervisor.kernel.plan import MODES, Plan, Program, Target
 from supervisor.kernel.span import Span, clip, tighter
 from supervisor.kernel.state import TargetState
 
@@ -34,12 +34,19 @@ def wish(plan: Plan, position: int, state: TargetState, mode: int) -> tuple[int,
         return target.safe, f"stop by {state.stopped_by}"
     if state.lease is not None:
         return state.lease.value, f"lease of {plan.identities[state.lease.holder].name}"
-    for program in plan.programs:
-        if program.target == position and mode in program.modes:
-            return program.value, program.id
+    if (usual := program(plan, position, mode)) is not None:
+        return usual.value, usual.id
     if target.changeover is not None and MODES[mode] == "starting" and state.output is not None:
         return state.output, "as found"  # nobody transfers a house before it has been seen whole
     return target.safe, "default"
+
+
+def program(plan: Plan, position: int, mode: int) -> Program | None:
+    """What is said of this target in this mode when nobody holds it."""
+    for said in plan.programs:
+        if said.target == position and mode in said.modes:
+            return said
+    return None
 
 
 def rounded(target: Target, value: int) -> int:

@@ -125,6 +125,31 @@ class Ban(msgspec.Struct, frozen=True):
     question: Question | None = None
 
 
+class Reach(msgspec.Struct, frozen=True):
+    """What all identities of the network together may do with ``target``: values from ``lo`` to ``hi``, of a changeover
+    only ``places``; no longer than ``longest_ms`` off its program before it was back on it for ``rest_ms``; and
+    ``per_hour`` changes that widen. None: no bound of this row."""
+
+    target: int
+    lo: int
+    hi: int
+    places: frozenset[int] | None = None
+    longest_ms: int | None = None
+    rest_ms: int = 0
+    per_hour: int | None = None
+
+
+class Network(msgspec.Struct, frozen=True):
+    """What the network may ask at most, in whoever's name (network.py). ``per_min``: wishes for more, of all identities
+    together. ``closed``: what ``reaches`` does not name, the network cannot raise."""
+
+    id: str
+    why: str
+    per_min: int | None
+    reaches: tuple[Reach, ...]
+    closed: bool
+
+
 class Program(msgspec.Struct, frozen=True):
     """What ``target`` does in ``modes`` when nobody holds a lease on it."""
 
@@ -137,7 +162,8 @@ class Program(msgspec.Struct, frozen=True):
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
     """An orchestrator. ``expected``: its loss is the mode orchestrator_lost. Higher ``priority`` takes a lease over.
-    ``numbered``: it counts its messages, and one without a number is not from it."""
+    ``numbered``: it counts its messages, and one without a number is not from it. ``shared``: several clients speak in
+    its name, so nobody knows which of them did."""
 
     name: str
     role: str
@@ -146,6 +172,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     late_ms: int
     lost_ms: int
     numbered: bool = False
+    shared: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -179,3 +206,4 @@ class Plan(msgspec.Struct, frozen=True):
     local: Local = Local()
     bans: tuple[Ban, ...] = ()
     grid: Grid | None = None
+    network: tuple[Network, ...] = ()

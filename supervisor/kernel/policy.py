@@ -7,12 +7,14 @@ Rules
   what he holds: his wish is fitted, towards safe, and never refused.
 * A clip goes only towards safe. A value that ends at safe because nothing else is left is refused, with the reason.
 * The same request id again gets the same answer and changes nothing.
+* What the network as a whole may have (network.py, away.py) bounds what any permission of one of its identities gives.
 
 This file never applies anything: it returns a decision, and for a grant the lease that would follow.
 """
 
 from __future__ import annotations
 
+from supervisor.kernel import away, network
 from supervisor.kernel.fit import Fit, fitted
 from supervisor.kernel.lease import Clause, Decision, Lease, Request, Verdict
 from supervisor.kernel.permission import Around, Layer, Miss, banned, covering, longest_ms, naming
@@ -34,6 +36,7 @@ def judge(around: Around, request: Request, span: Span, state: TargetState, unfi
         wish = read(around, request, state)
         covered = _covered(around, wish, unfit)
         value = _weighed(around, wish, span, state, unfit, covered, clauses)
+        end = _of_all(around, wish, state, value)
     except Refusal as refusal:
         clauses = [*_permits(around, covered, target.safe), *clauses, refusal.clause]
         return Decision(request.seq, Verdict.REFUSED, around.position, None, tuple(clauses), None)
@@ -45,6 +48,10 @@ def judge(around: Around, request: Request, span: Span, state: TargetState, unfi
     expires_ms = starts_ms + min(wish.duration_ms, longest)
     if wish.lowers and state.lease is not None:
         expires_ms = min(expires_ms, state.lease.expires_ms)
+    if end is not None and end.at_ms < expires_ms:
+        expires_ms = end.at_ms
+        text = "the network may not keep it off its program for longer, whoever asks"
+        clauses.append(Clause(end.by, "notes", text))
     held = Lease(around.holder, wish.kind, wish.asked, value, around.now_ms, expires_ms, request.request_id, starts_ms)
     verdict = Verdict.GRANTED if value == wish.asked else Verdict.CLIPPED
     return Decision(request.seq, verdict, around.position, value, (*permits, *clauses), held)
@@ -69,6 +76,8 @@ def _weighed(
         text = "it has gone up and down too often; until it is calm it rises late and slowly"
         clauses.append(Clause(f"{plan.targets[around.position].id}.hunting", "notes", text))
     value = wish.asked
+    if network.bounds(around):
+        _reached(around, wish)
     if unfit is None:
         value = _fit(around, _rated(around) if wish.ahead_ms else span, wish, covered, clauses)
     else:
@@ -76,6 +85,22 @@ def _weighed(
     if not wish.lowers:
         _unbanned(around, wish.asked, value)
     return value
+
+
+def _reached(around: Around, wish: Wish) -> None:
+    """What the network may not ask at all."""
+    barred = network.barrier(around.plan, around.position, wish.asked)
+    if barred is not None and not wish.lowers:
+        target = around.plan.targets[around.position].id
+        raise Refusal(barred.by, f"the network may not ask for this of {target}, whoever asks and whatever permits it")
+
+
+def _of_all(around: Around, wish: Wish, state: TargetState, value: int) -> away.End | None:
+    """What the network has left for this value, whoever asks: until when it may have it, None where nothing ends it."""
+    if wish.lowers or not network.bounds(around):
+        return None
+    network.changing(around, state, value, wish.ahead_ms > 0)
+    return away.end(around, state, value, around.now_ms + wish.ahead_ms)
 
 
 def _permits(around: Around, covered: list[Layer], value: int) -> list[Clause]:
@@ -127,7 +152,7 @@ def _place(plan: Plan, lease: Lease | None, around: Around) -> None:
     if lease is None or lease.holder == around.holder:
         return
     other, asker = plan.identities[lease.holder], plan.identities[around.holder]
-    if asker.priority <= other.priority:
+    if asker.shared or asker.priority <= other.priority:
         left_s = max(lease.expires_ms - around.now_ms, 0) // 1000
         raise Refusal("lease.held", f"{other.name} holds this target for another {left_s} s")
 
@@ -135,6 +160,8 @@ def _place(plan: Plan, lease: Lease | None, around: Around) -> None:
 def _fit(around: Around, span: Span, wish: Wish, covered: list[Layer], clauses: list[Clause]) -> int:
     """The value inside every band and the envelope; a clip adds the clause that made it."""
     target, asked = around.plan.targets[around.position], wish.asked
+    if network.bounds(around):
+        span = network.within(around.plan, around.position, span)
     fit = fitted(target, asked, span, covered)
     while wish.lowers and (ban := banned(around, fit.value)) is not None:  # past it, towards safe
         below = max(ban.lo - 1, target.safe) if fit.value > target.safe else min(ban.hi + 1, target.safe)

@@ -4,26 +4,24 @@ Rules
 * Every request gets exactly one decision. A lease that has ended for any reason is gone before new ones are judged.
 * A message whose number does not grow was repeated or held up: it changes nothing, is no sign of life, and only stops
   and releases of that kind still count.
-* Rates and a journal that cannot take it hold back only who asks for more than there is.
+* Who only looks is granted nothing, and who shares his name with others little; both may stop everything (wish.py).
+* What holds back a wish for more before it is judged is in toll.py.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from supervisor.kernel.event import Event, EventKind
-from supervisor.kernel.hands import LOCAL
 from supervisor.kernel.lease import Clause, Decision, Request, Verb, Verdict
+from supervisor.kernel.network import changed
 from supervisor.kernel.plan import Identity, Plan
 from supervisor.kernel.policy import judge
 from supervisor.kernel.question import Image
-from supervisor.kernel.rates import spend
 from supervisor.kernel.refusal import refusal
-from supervisor.kernel.signal import Unit, shown
-from supervisor.kernel.span import Span, tighter
+from supervisor.kernel.span import Span
 from supervisor.kernel.state import Orchestrator, State
-from supervisor.kernel.tenure import Tenure
-from supervisor.kernel.wish import lowers
+from supervisor.kernel.toll import Toll
+from supervisor.kernel.wish import unspoken
 
 ANSWERS_KEPT = 8  # per identity: how many of its request ids are remembered
 replace = msgspec.structs.replace
@@ -50,7 +48,7 @@ def new(identity: Identity, orchestrator: Orchestrator, request: Request) -> boo
     return orchestrator.number is None or request.number > orchestrator.number
 
 
-class Desk(Tenure):
+class Desk(Toll):
     """Works through one cycle's inbox, one decision for each request."""
 
     def __init__(
@@ -64,16 +62,16 @@ class Desk(Tenure):
         now_ms: int,
         recording: bool = True,
     ) -> None:
-        super().__init__(plan, before, orchestrators, image, mode, now_ms)
-        self.spans, self.recording = spans, recording
+        super().__init__(plan, before, orchestrators, image, mode, now_ms, recording)
+        self.spans = spans
 
     def answer(self, request: Request, local: bool = False) -> Decision:
         """One request, one decision. ``local``: it comes from somebody in the house."""
         holder = next((i for i, identity in enumerate(self.plan.identities) if identity.name == request.identity), None)
-        if holder is not None and not local and self.plan.identities[holder].role == LOCAL:
-            return self._refused(request, "identity.local", "only somebody in the house can speak in this name")
         if holder is None:
             return self._refused(request, "identity.unknown", f"{request.identity!r} is not an identity of this site")
+        if (barred := unspoken(self.plan.identities[holder], request, local)) is not None:
+            return self._refused(request, *barred)
         before = self.orchestrators[holder]
         late = not new(self.plan.identities[holder], before, request)
         if request.number is not None and not late:
@@ -104,7 +102,8 @@ class Desk(Tenure):
         state, target = self.targets[position], self.plan.targets[position]
         span = Span(target.lo, target.hi, "rating", "rating") if local else self.spans[position]
         unfit = None if target.changeover is None else self._refusal(target.changeover, request.value, local)
-        decision = judge(self.around(position, holder), request, span, state, unfit)
+        around = self.around(position, holder)
+        decision = judge(around, request, span, state, unfit)
         if position in self.shut:
             text = f"{self.shut[position]}; somebody in the house has to look after it first"
             clauses = (*decision.clauses, Clause("local.reset", "refuses", text))
@@ -115,6 +114,8 @@ class Desk(Tenure):
             asker = self.orchestrators[holder]
             answered = (*asker.answered, (request.request_id, decision))[-ANSWERS_KEPT:]
             self.orchestrators[holder] = replace(asker, answered=answered)
+        if decision.lease is not None:
+            state = changed(around, state, decision.lease.value, decision.lease.starts_ms > self.now_ms)
         if decision.lease is not None and decision.lease.starts_ms > self.now_ms:
             self.targets[position] = replace(state, planned=decision.lease)
         elif decision.lease is not None:
@@ -122,37 +123,6 @@ class Desk(Tenure):
             self.targets[position] = replace(state, lease=decision.lease, stopped_by="")
         self._note(request, decision)
         return decision
-
-    def _held_up(self, request: Request, position: int, holder: int) -> Decision | None:
-        """A wish for more than there is has to be recorded, and is one of a bounded number; None when it may go on."""
-        if self._lowers(request, position, holder):
-            return None
-        if not self.recording:
-            text = "this cannot be written down, and what is not written down is not given; free the disk first"
-            return self._refused(request, "journal.failing", text)
-        asker = self.orchestrators[holder]
-        due_ms, wait = spend(self.plan, position, holder, asker.due_ms, self.now_ms)
-        if wait:
-            return self._refused(request, "request.rate", wait)
-        if not request.dry_run:
-            self.orchestrators[holder] = replace(asker, due_ms=due_ms)
-        return None
-
-    def _lowers(self, request: Request, position: int, holder: int) -> bool:
-        """Is less asked, and for now, than the target does or than its holder has? The same again is not less: it would
-        last longer."""
-        state, target = self.targets[position], self.plan.targets[position]
-        if request.verb is not Verb.SET or request.value is None or request.starts_in_ms:
-            return False
-        if target.changeover is not None or request.value == target.safe:
-            return request.value == target.safe
-        output = target.safe if state.output is None else state.output
-        below = request.value != output and tighter(request.value, output, target.safe)
-        return below or lowers(target, state.lease, holder, request.value)
-
-    def _old(self, request: Request) -> Decision:
-        text = "its number is not above the last one, so it was repeated or held up; count on and send it again"
-        return self._refused(request, "request.number", text)
 
     def _refusal(self, index: int, place: int | None, local: bool) -> str:
         """Why a changeover cannot go to this place, in words; "" when it can, or when there is no such place. Somebody
@@ -186,19 +156,3 @@ class Desk(Tenure):
         )
         self._note(request, decision)
         return decision
-
-    def _refused(self, request: Request, rule: str, text: str) -> Decision:
-        decision = Decision(request.seq, Verdict.REFUSED, -1, None, (Clause(rule, "refuses", text),), None)
-        self._note(request, decision)
-        return decision
-
-    def _note(self, request: Request, decision: Decision) -> None:
-        asked = "" if request.value is None else f" {_asked(request.value, request.unit)}"
-        reasons = "; ".join(f"{clause.rule} {clause.effect}" for clause in decision.clauses)
-        text = f"{request.identity}: {request.verb.value}{asked}: {decision.verdict.value} ({reasons})"
-        self.events.append(Event(self.now_ms, EventKind.DECISION, request.target or "all", text))
-
-
-def _asked(value: int, unit: str) -> str:
-    """A wish as its sender meant it; a unit that does not exist is shown as it came."""
-    return shown(value, Unit(unit)) if unit in tuple(Unit) else f"{value} {unit}"

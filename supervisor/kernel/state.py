@@ -10,6 +10,7 @@ from supervisor.kernel.machine import Machine
 from supervisor.kernel.mains import Circuit, GridState, Input, Watched
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import UNKNOWN, Answer
+from supervisor.kernel.slots import Slots
 from supervisor.kernel.switchgear import Changeover
 from supervisor.kernel.trip import Trip, fresh
 
@@ -21,6 +22,7 @@ class TargetState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``hold_until_ms``: no relaxation before. ``changed_ms``: when the output last changed. ``stopped_by``: who said stop
     ("" nobody); a stop lasts until the next grant. ``astray``: its read-back has shown something else for too long.
     ``wear``: of a contactor. ``planned``: a program that waits for its start. ``swings``: how its level swung.
+    ``remote``: what the network has done with it (None: nothing that is bounded).
     """
 
     output: int | None
@@ -35,6 +37,16 @@ class TargetState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     wear: Wear | None = None
     planned: Lease | None = None
     swings: Swings | None = None
+    remote: Remote | None = None
+
+
+class Remote(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the network together has done with a target. ``since_ms``: since when it keeps it off its program, or did
+    last; ``back_ms``: since when it no longer does (None: it does). ``changes``: its widening changes (slots.py)."""
+
+    since_ms: int | None = None
+    back_ms: int | None = None
+    changes: Slots = ()
 
 
 class Swings(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -128,6 +140,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     switches: tuple[Switch, ...]
     local: LocalState
     acknowledged: tuple[int, ...] = ()  # when each of the last acknowledgements from outside will be forgotten
+    asked: Slots = ()  # the network's wishes for more, of all identities together
 
 
 def boot(plan: Plan, now_ms: int) -> State:

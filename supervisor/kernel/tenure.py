@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from supervisor.kernel import away
 from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.lease import Kind, Lease
 from supervisor.kernel.permission import Around, lapsed
@@ -59,7 +60,7 @@ class Tenure:
         """End the leases whose time, sender, permission or target has gone."""
         self.shut = shut
         for position, state in enumerate(self.targets):
-            if state.lease is not None and (why := shut.get(position) or self._ended(position, state.lease)):
+            if state.lease is not None and (why := shut.get(position) or self._over(position, state.lease)):
                 self._end(position, state.lease, why)
                 self.targets[position] = state = replace(state, lease=None)
             if state.planned is not None:
@@ -69,6 +70,8 @@ class Tenure:
         """A program begins at its time, once nobody with at least its priority holds the target; or it never will."""
         why = why or self._ended(position, planned)
         state, holds = self.targets[position], self.plan.identities
+        if not why and self.now_ms >= planned.starts_ms:
+            why = away.over(self.around(position, planned.holder), state, planned)
         if why:
             self._end(position, planned, why)
             self.targets[position] = replace(state, planned=None)
@@ -87,6 +90,11 @@ class Tenure:
 
     def around(self, position: int, holder: int) -> Around:
         return Around(self.plan, position, holder, self.mode, self.image, self.now_ms)
+
+    def _over(self, position: int, lease: Lease) -> str:
+        """Why a lease that is held ends now; "" while it does not."""
+        around = self.around(position, lease.holder)
+        return away.over(around, self.targets[position], lease) or self._ended(position, lease)
 
     def _ended(self, position: int, lease: Lease) -> str:
         sender = self.orchestrators[lease.holder].machine.state

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supervisor.kernel import circuit, grid, trip, wear
+from supervisor.kernel import away, circuit, grid, trip, wear
 from supervisor.kernel.hunting import calm_ms, calmed_ms
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import Image
@@ -81,6 +81,7 @@ def _times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
 
 
 def _target_times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
+    yield from away.wake(plan, state.targets)
     for target, at in zip(plan.targets, state.targets, strict=True):
         if at.ramp_value is not None:
             yield now_ms + 1

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from supervisor.kernel.hands import LOCAL
 from supervisor.kernel.lease import Clause, Kind, Lease, Request, Verb
 from supervisor.kernel.permission import Around
-from supervisor.kernel.plan import Target
+from supervisor.kernel.plan import Identity, Target
 from supervisor.kernel.saw import Saw
 from supervisor.kernel.span import tighter
 from supervisor.kernel.state import TargetState
 
 REQUEST_AGE_MAX_MS = 1_000  # a wish older than this was held up somewhere and may no longer be meant
 AHEAD_MAX_MS = 24 * 3_600_000  # a program further ahead than this would be forgotten by whoever set it
+ASKS = "orchestrator"
+"""The role of those on the network that may ask for something."""
 DURATION_DEFAULT_MS: Mapping[Kind, int] = {
     Kind.LIVE: 30_000,
     Kind.SETTING: 4 * 3_600_000,
@@ -40,6 +43,22 @@ class Wish(NamedTuple):
     duration_ms: int
     ahead_ms: int
     lowers: bool
+
+
+def unspoken(identity: Identity, request: Request, local: bool) -> tuple[str, str] | None:
+    """Why this identity cannot say this at all, (rule, text); None when it can. A stop and a release always can."""
+    if not local and identity.role == LOCAL:
+        return "identity.local", "only somebody in the house can speak in this name"
+    if request.verb not in (Verb.SET, Verb.RENEW):
+        return None
+    if identity.role not in (ASKS, LOCAL):
+        return "identity.role", f"{identity.name} has the role {identity.role}, which looks and stops, and asks nothing"
+    if identity.shared and request.verb is Verb.RENEW:
+        text = "several clients use this name, and nobody knows whose lease this one renews; set a value instead"
+        return "identity.shared", text
+    if identity.shared and request.kind == Kind.PROGRAM:
+        return "identity.shared", "several clients use this name, so nobody answers for a program; set a value instead"
+    return None
 
 
 def read(around: Around, request: Request, state: TargetState) -> Wish:

@@ -115,6 +115,7 @@ def assemble(
         mode_rules=tuple(policies.mode_rules),
         permissions=tuple(policies.permissions),
         bans=tuple(policies.bans),
+        network=tuple(policies.network),
         programs=tuple(policies.programs),
         identities=identities,
         house=house,

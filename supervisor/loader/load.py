@@ -81,6 +81,7 @@ def load(
     gateway = read_gateway(site_item.get("gateway"), logins)
     numbers = {identity.name: i for i, identity in enumerate(identities)}
     words = Vocabulary(parts.names, parts.target_names, numbers, parts.places, parts.coil_names)
+    words = replace(words, roles={identity.name: identity.role for identity in identities})
     words = replace(words, moved=_moved(written, words))
     words = replace(words, charging=charging(parts, words))
     contactors = read_contactors(parts, words)

@@ -3,6 +3,7 @@
 Rules
 * Permissions of one document add up; what several documents say about one identity and one target must all agree. So a
   document that is read later can only narrow, whatever it says.
+* Only an orchestrator can be permitted something: an observer and an installer look, and stop.
 * A refusal beats every permission. The safe value of a target can always be asked.
 * For one target and one mode of the house there is one program.
 """
@@ -13,6 +14,7 @@ import re
 
 from supervisor.kernel.lease import Kind
 from supervisor.kernel.plan import MODES, Ban, Permission, Program, Target
+from supervisor.kernel.wish import ASKS
 from supervisor.loader.documents import Item, nearest
 from supervisor.loader.policies import HOUR_MS, LEASE_MAX_MS, Policies, Vocabulary, ordered, read_modes, time_of, why
 from supervisor.loader.quantity import amount, shown
@@ -28,7 +30,7 @@ def permission(policies: Policies, identity: str, item: Item, words: Vocabulary)
     covers = Permission(
         id=identity,
         why=why(item),
-        identities=_identities(item, words),
+        identities=_asking(item, words),
         target=index,
         lo=target.safe,
         hi=target.safe,
@@ -59,6 +61,17 @@ def _rate(item: Item | None) -> int:
 
 def _identities(item: Item, words: Vocabulary) -> frozenset[int]:
     return frozenset(_identity(part, words) for part in item.need("who", "list the identities"))
+
+
+def _asking(item: Item, words: Vocabulary) -> frozenset[int]:
+    """Those who may ask; complains about one who has no business to."""
+    found = _identities(item, words)
+    for part in item.need("who", "list the identities"):
+        role = words.roles.get(part.text(), ASKS)
+        if role != ASKS:
+            remedy = f"take it out of 'who', or give it the role {ASKS} in site.yaml"
+            raise part.error(f"{part.text()} has the role {role}, which asks for nothing; {remedy}")
+    return found
 
 
 def _identity(item: Item, words: Vocabulary) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from supervisor.kernel.plan import MODES, Ban, Cap, ModeRule, Permission, Program, Target
+from supervisor.kernel.plan import MODES, Ban, Cap, ModeRule, Network, Permission, Program, Target
 from supervisor.kernel.signal import Source
 from supervisor.kernel.switchgear import Group, Need
 from supervisor.kernel.trip import Narrowing, Rule, Severity
@@ -31,7 +31,7 @@ STARTING = MODES.index("starting")
 class Vocabulary:
     """The names that a policy may use. ``places``: the positions of each changeover's target; ``coils``: the targets
     that are contactors; ``moved``: the changeover that each of its contactors belongs to; ``charging``: for each
-    contactor that precharges, those that it does it for."""
+    contactor that precharges, those that it does it for; ``roles``: of each orchestrator."""
 
     names: Names
     targets: Mapping[str, tuple[int, Target]]
@@ -40,12 +40,19 @@ class Vocabulary:
     coils: frozenset[str] = frozenset()
     moved: Mapping[str, str] = field(default_factory=dict)
     charging: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, item: Item, target: Target) -> int:
         """An amount for this target: a quantity, or the name of a changeover's position."""
         if target.id in self.places:
             return self.places[target.id].index(item.one_of(self.places[target.id]))
         return amount(item, target.unit)
+
+    def said(self, value: int, target: Target) -> str:
+        """An amount of this target as a document would have it."""
+        if target.id in self.places:
+            return self.places[target.id][value]
+        return ("open", "closed")[value] if target.id in self.coils else shown(value, target.unit)
 
     def orderable(self, target: Target, item: Item) -> None:
         """Complain when only its changeover may move this contactor, or only the one that it precharges."""
@@ -68,6 +75,7 @@ class Policies:
     needs: list[Need] = field(default_factory=list)
     ids: dict[str, Item] = field(default_factory=dict)
     bans: list[Ban] = field(default_factory=list)
+    network: list[Network] = field(default_factory=list)
     documents: int = 0
     situations: dict[str, Item] = field(default_factory=dict)
     examples: dict[str, Item] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from supervisor.loader.documents import Item
 from supervisor.loader.interlocks import interlock
+from supervisor.loader.network import network
 from supervisor.loader.permissions import ban, permission, program
 from supervisor.loader.policies import Policies, Vocabulary, cap, limit, mode_rule
 
@@ -18,6 +19,7 @@ def add(policies: Policies, document: Item, words: Vocabulary) -> None:
         "house_modes": mode_rule,
         "permissions": permission,
         "refusals": ban,
+        "network": network,
         "programs": program,
     }
     for section, reader in sections.items():

@@ -323,6 +323,7 @@ def read_identity(key: str, item: Item) -> tuple[Identity, Entry]:
         late_ms=late_ms,
         lost_ms=lost_ms,
         numbered=sequence is not None and sequence.one_of(("required", "optional")) == "required",
+        shared=shared,
     )
     if shared and (identity.priority or identity.expected or identity.role == "installer"):
         raise item.error("nobody knows who speaks here, so it has priority 0, is not expected, and is no installer")

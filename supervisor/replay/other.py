@@ -128,7 +128,7 @@ def moved(mine: Plan, theirs: Plan, state: State) -> State:
     for i, j in places(mine.changeovers, theirs.changeovers).items():
         if mine.changeovers[i].places == theirs.changeovers[j].places:
             switches[j] = state.switches[i]
-    return replace(fresh, **parts, switches=tuple(switches), acknowledged=state.acknowledged)
+    return replace(fresh, **parts, switches=tuple(switches), acknowledged=state.acknowledged, asked=state.asked)
 
 
 def _held(target: TargetState, holders: dict[int, int]) -> TargetState:

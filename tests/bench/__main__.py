@@ -19,6 +19,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e
 
 from bench_kernel import kernel_step  # noqa: E402  the paths above come first
 from bench_lateness import lateness  # noqa: E402
+from bench_mqtt import mqtt_requests  # noqa: E402
 from bench_product import idle_cost, start_times  # noqa: E402
 from bench_requests import requests  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -29,6 +30,7 @@ from supervisor.guardian.main import real_time  # noqa: E402
 BENCHES: dict[str, Callable[[], list[dict[str, object]]]] = {
     "P1": kernel_step,
     "P4": requests,
+    "P4M": mqtt_requests,
     "P5": lateness,
     "P6": idle_cost,
     "P7": start_times,

@@ -13,23 +13,26 @@ import pytest
 import uvloop
 from fake_guardian import SECONDS_MAX, TOKENS, FakeGuardian
 
+from supervisor.gateway.denials import Denials
 from supervisor.gateway.door import Rate, Rates
 from supervisor.gateway.link import Link, monotonic_ms
 from supervisor.gateway.main import Address, GatewayServer, bind, configure
+from supervisor.gateway.tls import Certificate
 
-PLENTY = Rates(Rate(100_000, 100_000), Rate(100_000, 100_000), Rate(100_000, 100_000))
+PLENTY = Rates(Rate(100_000, 100_000), Rate(100_000, 100_000), Rate(100_000, 100_000), wrong_max=100_000)
 
 
 class Gateway:
     """``changes``: what the link said has happened. ``ahead_ms``: how far the gateway's clock is put forward."""
 
-    def __init__(self, path: Path, rates: Rates = PLENTY) -> None:
+    def __init__(self, path: Path, rates: Rates = PLENTY, certificate: Certificate | None = None) -> None:
         self.changes: queue.Queue[str] = queue.Queue()
         self.ahead_ms = 0
         self.link = Link(str(path), lambda: monotonic_ms() + self.ahead_ms, self.changes.put)
         self._sock = bind(Address("127.0.0.1", 0))
         self.port = self._sock.getsockname()[1]
-        self._server = GatewayServer(configure(self.link, rates))
+        self.denials = Denials()
+        self._server = GatewayServer(configure(self.link, rates, self.denials), certificate)
         self._thread = threading.Thread(target=self._run, name="gateway")
 
     def _run(self) -> None:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from supervisor.kernel.signal import Quality
 from supervisor.wire import (
     MESSAGE_MAX,
+    Acknowledge,
     Answer,
     Ask,
     BusInfo,
@@ -111,7 +112,7 @@ SNAPSHOT = Snapshot(
         BusInfo("can0", True, "up", "", (("battery", "checksum", 3), ("can0", "frames_in", 900))),
         BusInfo("modbus", False, "down", "no answer", ()),
     ),
-    events=tuple(Event(0, "decision", "wallbox.current_limit", f"event number {n}") for n in range(10)),
+    events=tuple(Event(0, "decision", "wallbox.current_limit", f"event number {n}", n + 1) for n in range(10)),
     counters=(("cycles", 1_234), ("late_cycles", 0), ("decisions_granted", 7)),
 )
 
@@ -121,6 +122,7 @@ class FakeGuardian:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.born_ms = time.monotonic_ns() // 1_000_000
         self.describe = DESCRIBE
         self.snapshot = SNAPSHOT
         self.muted = False
@@ -152,7 +154,7 @@ class FakeGuardian:
 
     def picture(self) -> Snapshot:
         now_ms = time.monotonic_ns() // 1_000_000
-        events = tuple(replace(event, at_ms=now_ms - 1_000) for event in self.snapshot.events)
+        events = tuple(replace(event, at_ms=event.at_ms or self.born_ms) for event in self.snapshot.events)
         return replace(self.snapshot, at_ms=now_ms, events=events)
 
     def _run(self) -> None:
@@ -198,6 +200,9 @@ class FakeGuardian:
             self.asks.put(word)
             if not self.muted:
                 self._say(client, self.decide(word))
+        elif isinstance(word, Acknowledge):
+            clause = Clause("acknowledge.signature", "refuses", "the signature is not the installer's", ())
+            self._say(client, Answer(word.seq, "refused", None, (clause,), None))
 
     def _say(self, client: socket.socket, word: Word) -> None:
         with contextlib.suppress(OSError):  # a client that went away or does not read costs nobody else anything

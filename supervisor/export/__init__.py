@@ -1,0 +1,1 @@
+"""The journal in words of other programs: ``powerwarden export``. Reads a journal; never writes one."""
