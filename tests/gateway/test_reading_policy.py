@@ -106,7 +106,7 @@ def test_whoever_may_ask_sees_who_was_turned_away_and_an_observer_does_not(priva
     private.http.get("/v1/state", headers={"authorization": "Bearer guess"})
     seen = private.http.get("/v1/denials", headers=bearer("homeassistant")).json()
     assert seen["totals"]["who_are_you"] >= 1
-    assert [row for row in seen["recent"] if row["reason"] == "who_are_you"][0]["what"] == "/v1/state"
+    assert "/v1/state" in [row["what"] for row in seen["recent"] if row["reason"] == "who_are_you"]
     assert "guess" not in str(seen)
     refused = private.http.get("/v1/denials", headers=bearer("grafana"))
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_yours")
