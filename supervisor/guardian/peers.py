@@ -122,13 +122,22 @@ class Peers:
         insider = uid in (0, os.getuid())
         outsider = not insider and self._gateway is not None and uid == self._gateway.uid
         crowded = outsider and sum(peer.outsider for peer in self.all) >= OUTSIDERS_MAX
-        if not (insider or outsider) or crowded or len(self.all) >= PEERS_MAX:
+        if not (insider or outsider) or crowded or not self._room():
             self.refused += 1
             sock.close()
             return
         peer = Peer(sock, outsider)
         self.all.append(peer)
         self._selector.register(sock, selectors.EVENT_READ, peer)
+
+    def _room(self) -> bool:
+        """Room for one more. When there is none, whoever has said nothing yet, or only looks, makes it: no crowd keeps a
+        bus or the gateway out that comes back."""
+        if len(self.all) >= PEERS_MAX:
+            idle = [peer for peer in self.all if peer.role in (None, wire.Role.VIEW)]
+            for peer in idle[:1]:
+                self.drop(peer, "others need its place")
+        return len(self.all) < PEERS_MAX
 
     def _read(self, peer: Peer, most: int) -> Iterator[tuple[Peer, wire.Word]]:
         for _ in range(most):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import wire
-from supervisor.guardian.peers import Peers
+from supervisor.guardian.peers import PEERS_MAX, Peers
 from supervisor.kernel.signal import Quality, Sample
 
 DIGEST = "d" * 64
@@ -108,3 +108,20 @@ def test_a_peer_that_does_not_read_never_blocks(peers: Peers, tmp_path: Path) ->
     assert not all(peer.send(image) for _ in range(1_000))
     assert peer.lost_packets > 0
     sock.close()
+
+
+@pytest.mark.parametrize("crowd", [None, wire.Role.VIEW], ids=["who say nothing", "who only look"])
+def test_no_crowd_keeps_a_bus_out_that_comes_back(peers: Peers, tmp_path: Path, crowd: wire.Role | None) -> None:
+    path = str(tmp_path / "guardian.sock")
+    idle = []
+    for _ in range(PEERS_MAX + 2):
+        idle.append(wire.connect(path))
+        if crowd is not None:
+            idle[-1].send(wire.encode(hello(crowd)))
+        list(peers.receive(peers.wait(0.05)))
+        list(peers.receive(peers.wait(0.0)))
+    assert len(peers.all) == PEERS_MAX
+    assert said(peers, Path(path), hello(wire.Role.BUS, "can0"), SAMPLES) == ["Hello", "Samples"]
+    assert len(peers.all) <= PEERS_MAX
+    for sock in idle:
+        sock.close()

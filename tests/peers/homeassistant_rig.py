@@ -53,7 +53,7 @@ logger:
 class HomeAssistantRig:
     """``folder`` holds its configuration. ``url``: where its API and its pages are."""
 
-    def __init__(self, release: Release, broker_port: int, user: str, password: str) -> None:
+    def __init__(self, release: Release) -> None:
         self.release = release
         self.folder = Path(tempfile.mkdtemp(prefix="pw-ha-"))
         with socket.socket() as sock:
@@ -65,6 +65,9 @@ class HomeAssistantRig:
         self.process: subprocess.Popen[bytes] | None = None
         (self.folder / "configuration.yaml").write_text(CONFIG.format(port=self.port))
         (self.folder / "automations.yaml").write_text("[]\n")
+
+    def set_up(self, broker_port: int, user: str, password: str) -> None:
+        """The first start, with the owner's account and the broker."""
         self.start()
         self._onboard()
         self._connect(broker_port, user, password)

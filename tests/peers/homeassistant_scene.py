@@ -83,17 +83,15 @@ class Scene:
         self.release = release
         self.broker = Mosquitto(folder, logins=LOGINS, tls=CALM)
         self.house = HouseAtABroker(self.broker, release.format)
+        self.home = HomeAssistantRig(release)
         try:
             (folder / "acl").write_text(self._acl() + more_rights)
             self.broker.signal(signal.SIGHUP)
-            self.home = HomeAssistantRig(release, self.broker.port, "homeassistant", LOGINS["homeassistant"])
+            self.home.set_up(self.broker.port, "homeassistant", LOGINS["homeassistant"])
             self.house.until(self.house.healthy, "the gateway answers")
-            self.home.until(
-                lambda: self.home.state("sensor.powerwarden_mode") == "normal", "the house is normal there", 60
-            )
+            self.until_state("sensor.powerwarden_mode", "normal", 60.0)
         except (AssertionError, OSError, subprocess.SubprocessError):
-            self.house.close()
-            self.broker.kill()
+            self.close()
             raise
 
     def close(self) -> None:
