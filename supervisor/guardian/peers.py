@@ -131,8 +131,8 @@ class Peers:
         self._selector.register(sock, selectors.EVENT_READ, peer)
 
     def _room(self) -> bool:
-        """Room for one more. When there is none, whoever has said nothing yet, or only looks, makes it: no crowd keeps a
-        bus or the gateway out that comes back."""
+        """Room for one more. Where there is none, one who has said nothing yet, or only looks, makes it: no crowd keeps
+        a bus or the gateway out that comes back."""
         if len(self.all) >= PEERS_MAX:
             idle = [peer for peer in self.all if peer.role in (None, wire.Role.VIEW)]
             for peer in idle[:1]:

@@ -121,9 +121,8 @@ class Asks:
         view = self._link.view()
         try:
             if view is None:
-                raise Problem(
-                    503, "guardian_absent", f"there is no fresh picture: {self._link.trouble}", "ask again soon"
-                )
+                trouble = "its picture is old" if self._link.connected else self._link.trouble
+                raise Problem(503, "guardian_absent", f"nothing can be shown: {trouble}", "ask again soon")
             self._publish(asked.echo | look(asked, view), asked.place, heard)
         except Problem as problem:
             self._fail(problem, asked.place, "", heard, asked.echo)
