@@ -134,20 +134,27 @@ class Link:
 
     async def ask(self, ask: Ask | Acknowledge) -> Answer:
         """The guardian's answer to ``ask``, whose ``seq`` is given here. Raises Absent."""
+        return await self.answer(self.begin(ask))
+
+    def begin(self, ask: Ask | Acknowledge) -> int:
+        """Send ``ask`` now; returns its ``seq``, for which :meth:`answer` is to be awaited. Raises Absent."""
         sock = self._admit(isinstance(ask, Ask) and ask.verb in (Verb.STOP, Verb.RELEASE))
         self._seq += 1
-        seq = self._seq
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._open[seq] = answer
         try:
-            sock.send(encode(msgspec.structs.replace(ask, seq=seq)))
+            sock.send(encode(msgspec.structs.replace(ask, seq=self._seq)))
+        except OSError:
+            raise Absent("guardian_slow", "the guardian does not take questions at the moment") from None
+        self._open[self._seq] = asyncio.get_running_loop().create_future()
+        return self._seq
+
+    async def answer(self, seq: int) -> Answer:
+        """What the guardian says to what was begun. Raises Absent."""
+        try:
             async with asyncio.timeout(ANSWER_S):
-                return await answer
+                return await self._open[seq]
         except TimeoutError:
             self.timeouts += 1
             raise Absent("guardian_slow", f"the guardian did not answer within {ANSWER_S:g} s") from None
-        except OSError:
-            raise Absent("guardian_slow", "the guardian does not take questions at the moment") from None
         finally:
             self._open.pop(seq, None)
 

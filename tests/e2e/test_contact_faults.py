@@ -35,6 +35,8 @@ def house() -> Iterator[RunningHouse]:
     running = RunningHouse(start_product=False, house="wallbox_phases", example=ROOT / "policies" / "wallbox_phases")
     try:
         (running.site / "30-test.yaml").write_text(PERMISSION)
+        network = running.site / "30-network.yaml"
+        network.write_text(f"{network.read_text()}      {COIL}: {{from: open, to: closed}}\n")
         running.start_product()
         running.until(running.healthy, "the gateway answers")
         running.until_mode("normal")

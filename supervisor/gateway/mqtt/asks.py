@@ -88,7 +88,7 @@ class Asks:
 
         match outcome(heard, self._topics, told, now, admit):
             case Order() as order:
-                self._start(self._ask(order, heard, told))
+                self._ask(order, heard, told)
             case Look() as asked:
                 self._look(asked, heard)
             case Refusal() as refusal:
@@ -99,19 +99,36 @@ class Asks:
         self._open.add(task)
         task.add_done_callback(self._open.discard)
 
-    async def _ask(self, order: Order, heard: Heard, told: Describe) -> None:
+    def _ask(self, order: Order, heard: Heard, told: Describe) -> None:
+        """The question leaves before anything else happens; somebody waits for the answer."""
         try:
-            said = await self._link.ask(order.ask)
+            seq = self._link.begin(order.ask)
         except Absent as absent:
-            remedy = "ask again in a moment; with the same request_id a repetition changes nothing"
-            problem = Problem(503, absent.code, str(absent), remedy)
-            self._fail(problem, order.place, order.ask.request_id, heard, order.echo)
+            self._absent(absent, order, heard)
+            self._after(order, heard)
+        else:
+            self._start(self._answer(seq, order, heard, told))
+
+    async def _answer(self, seq: int, order: Order, heard: Heard, told: Describe) -> None:
+        try:
+            said = await self._link.answer(seq)
+        except Absent as absent:
+            self._absent(absent, order, heard)
         else:
             self._history.decided(order.ask, said, VIA)
             words = say.answered(order, heard.topic, said, told)
             self._publish(words if order.echo is None else _response(order, words, said), order.place, heard)
             if said.verdict in ("refused", "clipped") and not order.ask.dry_run:
                 self._refused(order.ask.target, words["text"])
+        self._after(order, heard)
+
+    def _absent(self, absent: Absent, order: Order, heard: Heard) -> None:
+        remedy = "ask again in a moment; with the same request_id a repetition changes nothing"
+        problem = Problem(503, absent.code, str(absent), remedy)
+        self._fail(problem, order.place, order.ask.request_id, heard, order.echo)
+
+    def _after(self, order: Order, heard: Heard) -> None:
+        """What nobody waits for."""
         for reason in order.told:
             self._denials.deny(reason, WHERE, order.place.identity, heard.topic)
         if order.away:
