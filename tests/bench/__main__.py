@@ -3,7 +3,7 @@
 A figure alone says how busy the machine was; the ratio to the floor says what the product costs. Nothing here is a
 test and nothing here fails because of a time.
 
-    python -m tests.bench [P1 P4 P6 P7] [--json FILE]
+    python -m tests.bench [P1 P4 P4M P5 P6 P7 PEERS] [--json FILE]
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e
 from bench_kernel import kernel_step  # noqa: E402  the paths above come first
 from bench_lateness import lateness  # noqa: E402
 from bench_mqtt import mqtt_requests  # noqa: E402
+from bench_peers import peers  # noqa: E402
 from bench_product import idle_cost, start_times  # noqa: E402
 from bench_requests import requests  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -35,12 +36,13 @@ BENCHES: dict[str, Callable[[], list[dict[str, object]]]] = {
     "P6": idle_cost,
     "P7": start_times,
 }
+ON_DEMAND = {"PEERS": peers}  # Node-RED and Home Assistant, where `make peers` has installed them
 
 
 def main() -> int:
     """Run the chosen benches, show a table, and write the figures where asked."""
     parser = argparse.ArgumentParser(prog="make bench", description="What the product costs, beside a floor.")
-    parser.add_argument("which", nargs="*", default=[], metavar="P", help=f"of {', '.join(BENCHES)}; all without")
+    parser.add_argument("which", nargs="*", default=[], metavar="P", help=f"of {', '.join(BENCHES)} (all), or PEERS")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     chosen = parser.parse_args()
     console = Console()
@@ -48,7 +50,7 @@ def main() -> int:
     rows: list[dict[str, object]] = []
     for name in chosen.which or BENCHES:
         with console.status(f"{name} …"):
-            rows += BENCHES[name]()
+            rows += (BENCHES | ON_DEMAND)[name]()
     console.print(_table(rows))
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1) + "\n")

@@ -137,8 +137,7 @@ def house(port: int) -> Iterator[RunningHouse]:
     policy = running.site / "20-house.yaml"
     policy.write_text(policy.read_text().replace("    longest: 4 h\n", "    longest: 4 h\n    rate: 60000 per min\n"))
     network = running.site / "30-network.yaml"
-    if network.exists():
-        network.write_text(network.read_text().replace("rate: 240 per min", "rate: 60000 per min"))
+    network.write_text(network.read_text().replace("rate: 240 per min", "rate: 60000 per min"))
     site = running.site / "site.yaml"
     text = site.read_text().replace("demo-optimiser\n    role:", "demo-optimiser\n    mqtt: optimiser\n    role:", 1)
     site.write_text(f"{text}\ngateway:\n  mqtt: {{host: 127.0.0.1, port: {port}}}\n")

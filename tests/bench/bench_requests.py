@@ -135,6 +135,8 @@ def house() -> Iterator[RunningHouse]:
     running = RunningHouse(start_product=False)
     policy = running.site / "20-house.yaml"
     policy.write_text(policy.read_text().replace("    longest: 4 h\n", "    longest: 4 h\n    rate: 60000 per min\n"))
+    network = running.site / "30-network.yaml"
+    network.write_text(network.read_text().replace("rate: 240 per min", "rate: 60000 per min"))
     try:
         running.start_product()
         running.until_mode("normal")
