@@ -113,12 +113,12 @@ async def _flood(port: int) -> tuple[int, int]:
 
 
 async def _strangers(port: int) -> int:
-    """Wrong tokens, one after the other on one connection; a bound that closes it opens another one."""
+    """Wrong tokens, one after the other, from an address of their own: it is soon locked out, and only it."""
     refused, end_s = 0, time.monotonic() + FLOOD_S
     head = f"POST /v1/targets/{TARGET}/stop HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\n"
     head += "Content-Length: 0\r\n\r\n"
     while time.monotonic() < end_s:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
         for _ in range(50):
             writer.write(head.encode())
             answer = await reader.readuntil(b"\r\n\r\n")
