@@ -160,7 +160,7 @@ def build(
     link: Link,
     door: Door,
     history: History | None = None,
-    broker: Callable[[], bool] | None = None,
+    broker: Callable[[], bool | None] | None = None,
     clock_ms: Callable[[], int] = monotonic_ms,
 ) -> Starlette:
     """The ASGI application. It starts and stops nothing: the link runs beside it. ``history``: the one that MQTT's

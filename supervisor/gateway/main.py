@@ -209,7 +209,7 @@ def configure(
     denials: Denials | None = None,
     door: Door | None = None,
     history: History | None = None,
-    broker: Callable[[], bool] | None = None,
+    broker: Callable[[], bool | None] | None = None,
 ) -> Config:
     """The server's bounds. No proxy headers: an address that the caller may invent limits nobody."""
     denials = denials or Denials()

@@ -34,12 +34,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 @dataclass(frozen=True)
 class Own:
     """What this gateway knows of itself; what it does not have is not told. ``traffic``: requests by (route, method,
-    status class); ``denials``: by reason; ``streams``: open event streams; ``mqtt``: is the broker there?"""
+    status class); ``denials``: by reason; ``streams``: open event streams; ``mqtt``: is the broker there, None
+    where the site has none?"""
 
     traffic: Callable[[], Mapping[tuple[str, str, str], int]] | None = None
     denials: Callable[[], Mapping[str, int]] | None = None
     streams: Callable[[], int] | None = None
-    mqtt: Callable[[], bool] | None = None
+    mqtt: Callable[[], bool | None] | None = None
 
 
 class Metrics(Collector):
@@ -106,8 +107,8 @@ def _gateway(own: Own) -> Iterator[Metric]:
         yield counter("denials", "Who was turned away by the gateway, by reason.", ("reason",), denials)
     if own.streams is not None:
         yield gauge("event_streams", "Open event streams.", (), [((), own.streams())])
-    if own.mqtt is not None:
-        yield gauge("mqtt_connected", "1 while the broker is reached.", (), [((), float(own.mqtt()))])
+    if own.mqtt is not None and (reached := own.mqtt()) is not None:
+        yield gauge("mqtt_connected", "1 while the broker is reached.", (), [((), float(reached))])
 
 
 __all__ = ["CONTENT_TYPE", "Metrics", "Own", "base", "base_unit"]

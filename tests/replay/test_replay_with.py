@@ -67,7 +67,7 @@ def hour_of_luck(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_narrower_permission_clips_and_the_car_gets_less(evening: Path, edited: Callable[[str, str], Path]) -> None:
-    code, said = replayed(evening, edited("to: 16 A", "to: 10 A"))
+    code, said = replayed(evening, edited("to: 16 A\n", "to: 10 A\n"))
     text = "\n".join(said)
     assert code == 0
     assert "phone: set wallbox.current 16 A, once" in text

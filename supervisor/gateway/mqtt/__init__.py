@@ -115,9 +115,9 @@ class Mqtt:
             if self._line is not None:
                 self._line.cancel()
 
-    def reached(self) -> bool:
-        """Is there a broker that answers?"""
-        return self.broker is not None and self.broker.up
+    def reached(self) -> bool | None:
+        """Does the broker answer? None where the site has none."""
+        return None if self.broker is None else self.broker.up
 
     async def stop(self, task: asyncio.Task[NoReturn]) -> None:
         """End in order: the status says "offline" before the connection ends."""
