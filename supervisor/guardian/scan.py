@@ -43,8 +43,8 @@ from supervisor.kernel.state import boot
 from supervisor.loader.load import Loaded
 
 VALID_CYCLES = 3
-CALM_S = 0.000_3  # before a cycle is due nothing is read any more: what had to be read then would make it late
-CYCLE_MS = 2  # what a cycle takes, with a picture of the house; more than most
+CALM_S = 0.000_6  # before a cycle is due nothing is read any more: what had to be read then would make it late
+CYCLE_MS = 3  # what a cycle with wishes and a picture of the house takes; more than most
 SNAPSHOT_MS = 250
 NEWS_MS = 50  # after a decision or a change of mode, which people wait for
 EVENTS_SHOWN = 30
@@ -150,6 +150,8 @@ class Guardian:
                 continue
             for peer, word in self._peers.receive(ready):
                 self._hear(peer, word)
+                if self._left_s(due) < CALM_S:
+                    break  # the rest is there after the cycle
             heard = True
 
     def _due(self, deadline: int, started: int) -> int:
