@@ -145,10 +145,10 @@ KINDS: tuple[Kind, ...] = (
     # ---- keys
     Kind("demo_token", E,
          "A token of the published examples, in a house with real devices.",
-         "make a new one: openssl rand -hex 32, then printf %s TOKEN | sha256sum", wiring.demo_token),
+         "make a new one: powerwarden token NAME", wiring.demo_token),
     Kind("guessed_token", E,
          "A token that anybody would try first.",
-         "make a new one: openssl rand -hex 32, then printf %s TOKEN | sha256sum", wiring.guessed_token),
+         "make a new one: powerwarden token NAME", wiring.guessed_token),
     Kind("simulated_beside_real", W,
          "A simulated bus in one house with a real one: decisions about real devices rest on invented readings.",
          "remove 'simulated', or the bus", wiring.simulated_beside_real),

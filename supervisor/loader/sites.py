@@ -304,9 +304,9 @@ def read_identity(key: str, item: Item) -> tuple[Identity, Entry]:
     """An orchestrator, and how it comes in."""
     token, login, several = item.get("token_sha256"), item.get("mqtt"), item.get("shared")
     if token is None and login is None:
-        raise item.error("'token_sha256' or 'mqtt' is missing; the first is made with: printf %s TOKEN | sha256sum")
+        raise item.error("'token_sha256' or 'mqtt' is missing; the first is made with: powerwarden token NAME")
     if token is not None and not re.fullmatch(r"[0-9a-f]{64}", token.text()):
-        raise token.error("is not a SHA-256 in hex; make one with: printf %s TOKEN | sha256sum")
+        raise token.error("is not a SHA-256 in hex; make one with: powerwarden token NAME")
     late, lost, expected = item.get("late"), item.get("lost"), item.get("expected")
     priority, sequence = item.get("priority"), item.get("sequence")
     late_ms = duration(late, 1_000, 600_000) if late else 10_000

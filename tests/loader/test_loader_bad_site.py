@@ -99,7 +99,7 @@ SHAPES = [
     ),
     slip("lost comes before late", SITE, "lost: 60 s", "lost: 20 s", "lost must be later"),
     slip("late comes after the usual lost", SITE, "late: 20 s\n    lost: 60 s", "late: 40 s", "lost must be later"),
-    slip("a token stands in the open", SITE, OPTIMISER_TOKEN, "demo-optimiser", "not a SHA-256", "sha256sum"),
+    slip("a token stands in the open", SITE, OPTIMISER_TOKEN, "demo-optimiser", "not a SHA-256", "powerwarden token"),
     slip("two orchestrators share a token", SITE, PHONE_TOKEN, OPTIMISER_TOKEN, "the same token", at="  phone:"),
     slip("a list stands for a mapping", SITE, "options: {role: listener} ", "options: [role] ", "expected a mapping"),
     slip("a mapping stands for a value", SITE, FUSE, "fuse: {35: A}", "expected a single value"),
