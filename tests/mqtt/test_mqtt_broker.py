@@ -112,6 +112,23 @@ def test_a_gateway_that_is_killed_leaves_offline_through_its_last_will(own: Mosq
             probe.until_kept("powerwarden/status", lambda said: said == "offline", 3.0)
 
 
+def test_what_was_asked_after_a_gateway_was_killed_waits_in_no_session(own: Mosquitto, tmp_path: Path) -> None:
+    with guardian_at(tmp_path / "g.sock", own.port) as guardian, Probe(own.port, "powerwarden/#") as probe:
+        command = [sys.executable, "-m", "supervisor.gateway.main", "--socket", str(guardian.path)]
+        gateway = subprocess.Popen([*command, "--listen", f"127.0.0.1:{free_port()}"], cwd=ROOT)
+        try:
+            probe.until_kept("powerwarden/status", lambda said: said == "online")
+        finally:
+            gateway.kill()
+            gateway.wait()
+        probe.until_kept("powerwarden/status", lambda said: said == "offline", 3.0)
+        probe.publish("powerwarden/ask/homeassistant/set/wallbox.current_limit", {"value": 10, "unit": "A"})
+        with Side(guardian.path):
+            probe.until_kept("powerwarden/status", lambda said: said == "online")
+            assert probe.ask(HEARTBEAT)["verdict"] == "done"
+        assert [guardian.next_ask().verb, guardian.asks.empty()] == [Verb.HEARTBEAT, True]
+
+
 def test_a_second_connection_under_our_name_ends_the_first_and_the_truth_is_said_last(
     own: Mosquitto, tmp_path: Path
 ) -> None:
