@@ -23,6 +23,7 @@ from pathlib import Path
 
 from supervisor.guardian.budget import Level
 from supervisor.guardian.clock import now_ms as monotonic_ms
+from supervisor.guardian.priority import WRITER, real_time
 from supervisor.guardian.record import Head, Item
 from supervisor.guardian.segment import Disk
 from supervisor.guardian.writer import FLUSH_MS, Writer
@@ -128,6 +129,7 @@ class Journal:
 
     # ---- the writer's thread ---------------------------------------------------------------------------------------
     def _run(self) -> None:
+        real_time(WRITER)
         self._writer.resume()
         while not self._stopping.is_set():
             self.alive_ns = time.monotonic_ns()

@@ -32,6 +32,7 @@ from pathlib import Path
 
 import msgspec
 
+from supervisor.guardian.priority import WRITER, real_time
 from supervisor.kernel.keep import Kept, differs, kept, restored, strangers, strictest
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.state import State
@@ -211,6 +212,7 @@ class Keeper:
 
     # ---- the writer's thread ---------------------------------------------------------------------------------------
     def _run(self) -> None:
+        real_time(WRITER)
         pause_s = TURN_S
         while True:
             self._wake.wait(pause_s)

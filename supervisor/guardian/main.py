@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import pwd
 import signal
 import sys
@@ -13,13 +12,13 @@ from pathlib import Path
 from supervisor.guardian.journal import Journal
 from supervisor.guardian.keep import Keeper
 from supervisor.guardian.peers import GatewayUser, Peers
+from supervisor.guardian.priority import real_time
 from supervisor.guardian.scan import Guardian
 from supervisor.guardian.watchdog import Watchdog
 from supervisor.kernel.keep import guarded
 from supervisor.loader.load import Loaded
 
 SWITCH_S = 0.0002  # how long the loop waits at most for a thread that writes (Python's own default is 5 ms)
-PRIORITY = 20  # SCHED_FIFO; below the kernel's own interrupt threads (50)
 log = logging.getLogger("guardian")
 
 
@@ -64,12 +63,3 @@ def gateway_user(text: str) -> GatewayUser:
     if entry.pw_uid == 0:
         raise ValueError("the gateway must not run as root: it is what the network talks to")
     return GatewayUser(entry.pw_uid, entry.pw_gid)
-
-
-def real_time() -> bool:
-    """Ask for SCHED_FIFO, which children do not inherit; False where the system does not grant it."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
-    except (OSError, PermissionError):
-        return False
-    return True

@@ -26,7 +26,7 @@ from bench_requests import requests  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from supervisor.guardian.main import real_time  # noqa: E402
+from supervisor.guardian.priority import real_time  # noqa: E402
 
 BENCHES: dict[str, Callable[[], list[dict[str, object]]]] = {
     "P1": kernel_step,
