@@ -143,10 +143,7 @@ class Guardian:
                 time.sleep(max(left_s, 0.0))
                 return
             ready = self._peers.wait(left_s)
-            left_s = self._left_s(due)
-            if left_s <= 0 and (heard or not ready):
-                return
-            if heard and left_s < CALM_S:
+            if heard and self._left_s(due) < CALM_S:
                 continue
             for peer, word in self._peers.receive(ready):
                 self._hear(peer, word)

@@ -107,8 +107,10 @@ def over(around: Around, state: TargetState, lease: Lease) -> str:
 def kept(plan: Plan, targets: Sequence[TargetState], mode: int, now_ms: int) -> tuple[TargetState, ...]:
     """The targets, each with since when the network keeps it off its program."""
     after = list(targets)
-    for position in sorted({reach.target for row in plan.network for reach in row.reaches}):
-        limit, state = longest(plan, position), after[position]
+    for position, state in enumerate(targets):
+        if state.lease is None and state.remote is None:
+            continue
+        limit = longest(plan, position)
         if limit is None:
             continue
         held, was = state.lease, state.remote or Remote()

@@ -99,29 +99,27 @@ def test_a_port_that_accepts_and_says_nothing_holds_nobody_up(tmp_path: Path) ->
             connection.close()
 
 
+def lived_and_killed(guardian: FakeGuardian, probe: Probe) -> None:
+    """A gateway as a process, until it is there and then killed; its last will has been said."""
+    command = [sys.executable, "-m", "supervisor.gateway.main", "--socket", str(guardian.path)]
+    gateway = subprocess.Popen([*command, "--listen", f"127.0.0.1:{free_port()}"], cwd=ROOT)
+    try:
+        probe.until_kept("powerwarden/status", lambda said: said == "online")
+    finally:
+        gateway.kill()
+        gateway.wait()
+    probe.until_kept("powerwarden/status", lambda said: said == "offline", 3.0)
+
+
 def test_a_gateway_that_is_killed_leaves_offline_through_its_last_will(own: Mosquitto, tmp_path: Path) -> None:
     with guardian_at(tmp_path / "g.sock", own.port) as guardian, Probe(own.port, "powerwarden/#") as probe:
         for _ in range(2):
-            command = [sys.executable, "-m", "supervisor.gateway.main", "--socket", str(guardian.path)]
-            gateway = subprocess.Popen([*command, "--listen", f"127.0.0.1:{free_port()}"], cwd=ROOT)
-            try:
-                probe.until_kept("powerwarden/status", lambda said: said == "online")
-            finally:
-                gateway.kill()
-                gateway.wait()
-            probe.until_kept("powerwarden/status", lambda said: said == "offline", 3.0)
+            lived_and_killed(guardian, probe)
 
 
 def test_what_was_asked_after_a_gateway_was_killed_waits_in_no_session(own: Mosquitto, tmp_path: Path) -> None:
     with guardian_at(tmp_path / "g.sock", own.port) as guardian, Probe(own.port, "powerwarden/#") as probe:
-        command = [sys.executable, "-m", "supervisor.gateway.main", "--socket", str(guardian.path)]
-        gateway = subprocess.Popen([*command, "--listen", f"127.0.0.1:{free_port()}"], cwd=ROOT)
-        try:
-            probe.until_kept("powerwarden/status", lambda said: said == "online")
-        finally:
-            gateway.kill()
-            gateway.wait()
-        probe.until_kept("powerwarden/status", lambda said: said == "offline", 3.0)
+        lived_and_killed(guardian, probe)
         probe.publish("powerwarden/ask/homeassistant/set/wallbox.current_limit", {"value": 10, "unit": "A"})
         with Side(guardian.path):
             probe.until_kept("powerwarden/status", lambda said: said == "online")

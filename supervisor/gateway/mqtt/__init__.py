@@ -179,7 +179,7 @@ class Mqtt:
     def _heard(self, heard: Heard) -> None:
         for guest in self._guests:
             if guest.wants(heard.topic):
-                self._safely(lambda guest=guest: guest.hear(heard))  # type: ignore[misc]
+                self._safely(lambda guest=guest: guest.hear(heard))  # type: ignore[misc]  # bound now
 
     def _tick(self) -> None:
         if self.broker is not None and self.broker.up:

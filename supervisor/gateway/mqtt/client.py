@@ -229,7 +229,7 @@ class Broker:
 
     def _connect(self, client: Client) -> str:
         """In the thread; the trouble, or ""."""
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own
         properties.SessionExpiryInterval = 0
         properties.ReceiveMaximum = RECEIVE_MAX
         properties.MaximumPacketSize = PACKET_MAX
