@@ -73,6 +73,18 @@ class Mosquitto:
         assert self.process is not None
         self.process.send_signal(number)
 
+    def logged(self) -> int:
+        """The length of the log, in bytes."""
+        path = self.folder / "log"
+        return path.stat().st_size if path.exists() else 0
+
+    def was_told(self, topic: str, after: int) -> bool:
+        """Has anybody published under ``topic`` since the log was ``after`` bytes long? A listener cannot tell: what
+        was said before it came back reaches it as kept, like what is old."""
+        with (self.folder / "log").open("rb") as file:
+            file.seek(after)
+            return any(b"Received PUBLISH from " in line and f"'{topic}'".encode() in line for line in file)
+
     def log(self) -> str:
         path = self.folder / "log"
         return path.read_text(errors="replace")[-4_000:] if path.exists() else ""
