@@ -99,7 +99,7 @@ def test_every_device_of_the_site_is_there_and_readable(house: RunningHouse, pro
         assert answer["values"], device
 
 
-ORDERS = ["broker gateway", "guardian broker gateway"]
+ORDERS = ["broker", "broker gateway", "guardian broker gateway"]
 if os.environ.get("POWERWARDEN_ALL_ORDERS"):  # the others take half a minute
     ORDERS += ["gateway broker", "broker gateway guardian", "gateway guardian broker", "broker guardian gateway"]
 
