@@ -165,7 +165,9 @@ def _socket(chosen: argparse.Namespace) -> Path:
 
 
 def _log() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    from supervisor.lines import Lines
+
+    logging.basicConfig(level=logging.INFO, handlers=[Lines()])
 
 
 def _run(chosen: argparse.Namespace) -> int:

@@ -2,7 +2,8 @@
 
 Rules
 * A child that dies is started again with a back-off; one that has lived for STEADY_S starts from the shortest again.
-* Every line that a child writes is shown with its name in front and kept in a bounded log file.
+* Every line that a child writes is shown with its name in front and kept in a bounded log file. A terminal that is
+  halted (Ctrl-S) misses lines; it holds nobody up.
 * All children load the documents; what the others write is held back until the guardian has accepted them. When it
   refuses, its one message is shown, everything ends with code 2, and nothing has been written anywhere.
 * Stopping: a bus process says the site's silence image before it ends. Only children of this process are ever
@@ -27,6 +28,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from supervisor.lines import Out
 
 BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_S = 0.2, 5.0, 10.0
 STOP_S = 5.0  # after this a child is killed
@@ -105,7 +108,7 @@ class Launcher:
         self._stopping = False
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._lines: deque[str] = deque(maxlen=LINES_SHOWN)
-        self._live = sys.stdout.isatty()
+        self._live, self._out = sys.stdout.isatty(), Out(sys.stdout)
         self._log = logging.getLogger("run")
         self._log.propagate = False
         self._log.setLevel(logging.INFO)
@@ -170,8 +173,7 @@ class Launcher:
         self._log.info("%s", line)
         self._lines.append(line)
         if not self._live:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            self._out.line(line)
 
     def _accepted(self) -> None:
         """The documents are good: open the log, start showing, and let out what was held back."""

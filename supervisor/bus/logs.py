@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sys
 
 from supervisor.bus.ports import Clock
+from supervisor.lines import Lines
 
 EVERY_MS = 5_000
 KEYS_MAX = 500  # kinds of lines remembered; when there are more, all are forgotten and may be said again
@@ -36,8 +36,7 @@ class Sparing(logging.Filter):
 
 def set_up(clock: Clock) -> None:
     """Once, at the start of a process."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler = Lines()
     handler.addFilter(Sparing(clock))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("can").setLevel(logging.ERROR)

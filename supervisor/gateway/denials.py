@@ -12,13 +12,14 @@ This file must never keep a token or a body: callers hand over a path or a topic
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from supervisor.lines import Out
 
 RING_MAX = 500  # entries
 MERGE_MS = 60_000
@@ -89,9 +90,12 @@ def monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+_OUT = Out()
+
+
 def to_stderr(text: str) -> None:
-    sys.stderr.write(f"powerwarden gateway: {text}\n")
-    sys.stderr.flush()
+    """A line of the gateway's log."""
+    _OUT.line(f"powerwarden gateway: {text}")
 
 
 class Denials:
