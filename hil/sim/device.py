@@ -102,6 +102,10 @@ class Faults:
         found = self.all(name)
         return found[-1] if found else None
 
+    def any(self) -> bool:
+        """Whether anything is broken at all; far quicker than to ask for each kind."""
+        return bool(self._active)
+
     def has(self, name: str) -> bool:
         """Whether a fault of this kind is active."""
         return any(active == name for active, _ in self._active)
@@ -173,6 +177,11 @@ class Device(ABC):
                 known = {kind.name: {"meaning": kind.meaning, **kind.defaults} for kind in self.fault_kinds}
                 return {"active": self.faults.active(), "known": known, "settable": dict(self.settings())}
         raise ControlError(f"cannot get {what!r}: ask for state, writes or faults")
+
+    @property
+    def write_count(self) -> int:
+        """How many writes and commands have reached it, accepted or not."""
+        return self._write_count
 
     def record_write(self, now_ms: int, **what: object) -> None:
         """Account for one write or command that arrived on the wire, accepted or not."""

@@ -27,7 +27,7 @@ PORT = 502  # registered for Modbus TCP
 
 
 @dataclass
-class _Rest:
+class Rest:
     """How long a silent unit is left alone: not after one lost answer, then longer each time."""
 
     backoff: Backoff = field(default_factory=lambda: Backoff(first=200, most=2_000))
@@ -55,7 +55,7 @@ class Endpoint:
         self._ears, self._clock, self._changed = ears, clock, changed
         self._jobs = Jobs()
         self._work = asyncio.Event()
-        self._rests: dict[int, _Rest] = {}
+        self._rests: dict[int, Rest] = {}
         self._backoff = Backoff()
         self._retry_ms = 0
 
@@ -96,7 +96,7 @@ class Endpoint:
         return connected
 
     async def _read(self, job: Job, ask: ReadRegisters) -> None:
-        rest = self._rests.setdefault(ask.unit, _Rest())
+        rest = self._rests.setdefault(ask.unit, Rest())
         if self._clock() < rest.until_ms:
             self._ears.on_registers(job.device, ask, Failure.TIMEOUT, self._clock())
         else:
@@ -109,7 +109,7 @@ class Endpoint:
             self._ended(job, await self.line.write(ask))
 
     def _ended(self, job: Job, reply: Sequence[int] | Failure) -> None:
-        rest = self._rests.setdefault(job.ask.unit, _Rest())
+        rest = self._rests.setdefault(job.ask.unit, Rest())
         if reply is Failure.TIMEOUT:
             rest.silent(self._clock())
             self._report(f"unit {job.ask.unit} is silent")

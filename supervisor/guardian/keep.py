@@ -210,6 +210,11 @@ class Keeper:
         if self._thread.is_alive() or self._slot is not self._written:
             log.error("the last state is not on disk in %s", self.path)
 
+    def turn(self) -> None:
+        """Write what waits, now. Whoever started no thread turns it by hand."""
+        if self._slot is not None and self._slot is not self._written:
+            self._keep(self._slot)
+
     # ---- the writer's thread ---------------------------------------------------------------------------------------
     def _run(self) -> None:
         real_time(WRITER)

@@ -68,6 +68,8 @@ class Guardian:
         keeper: Keeper | None = None,
         clock: Callable[[], int] = monotonic_ms,
         wall: Callable[[], str] = wall_clock,
+        scribe: Scribe | None = None,
+        schedules: Schedules | None = None,
     ) -> None:
         self._clock = clock
         self._left_s = left_s if clock is monotonic_ms else lambda due_ms: (due_ms - clock()) / 1_000
@@ -78,17 +80,17 @@ class Guardian:
         self._state = keeper.begin(self._plan, booted) if keeper else booted
         self._inbox = Inbox(self._plan, self._site, blank(self._plan.signals), start_ms)
         self._outputs: Outputs | None = None
-        self._describe = tell.describe(loaded)
+        self.describe = tell.describe(loaded)
         self._reports: dict[str, wire.Report] = {}
         self._events: deque[Event] = deque(notes(self._plan, self._state), maxlen=EVENTS_SHOWN)
         self._events_total = len(self._events)
         for event in self._events:
             log.warning("%s %s: %s", event.kind.value, event.subject, event.text)
-        self._scribe = Scribe(loaded, journal, wall)
+        self._scribe = scribe or Scribe(loaded, journal, wall)
         self._tally = Tally(self._plan)
         self._happened, self._lateness = Happened(self._plan, self._state), Lateness()
         self._acknowledger = Acknowledger(self._plan, loaded.installers)
-        self._schedules = Schedules(loaded.calendar)
+        self._schedules = schedules or Schedules(loaded.calendar)
         self._places = {  # of each bus that has a write path, the targets on it
             bus.name: [p.index for device in bus.devices if not device.observe for p in device.outputs]
             for bus in self._site.buses
@@ -96,6 +98,7 @@ class Guardian:
         }
         self._counters = dict.fromkeys(COUNTERS, 0)
         self._shown_ms = start_ms
+        self._token = self.wake_ms = 0
         self._news = False
         self._stopping = False
 
@@ -117,7 +120,7 @@ class Guardian:
             timely = early or started - deadline < cycle_ms
             if not early:
                 deadline = self._next(deadline, started)
-            self._cycle(started, timely)
+            self.cycle(started, timely)
         if self._keeper:
             self._keeper.last(self._plan, self._state)
         log.info("stopped after %d cycles", self._counters["cycles"])
@@ -146,7 +149,7 @@ class Guardian:
             if heard and self._left_s(due) < CALM_S:
                 continue
             for peer, word in self._peers.receive(ready):
-                self._hear(peer, word)
+                self.hear(peer, word)
                 if self._left_s(due) < CALM_S:
                     break  # the rest is there after the cycle
             heard = True
@@ -156,7 +159,8 @@ class Guardian:
         early = started + GAP_MIN_MS
         return early if self._inbox.early and deadline - max(early, self._clock()) > CYCLE_MS else deadline
 
-    def _hear(self, peer: Peer, word: wire.Word) -> None:
+    def hear(self, peer: Peer, word: wire.Word) -> None:
+        """Latch what somebody says."""
         match word:
             case wire.Samples():
                 self._inbox.take_samples(peer.name, word, self._clock())
@@ -168,7 +172,7 @@ class Guardian:
                 self._acknowledge(peer, word)
             case wire.Hello():
                 if word.role is not wire.Role.BUS:
-                    peer.send(self._describe)
+                    peer.send(self.describe)
             case _:
                 raise TypeError(f"a {type(word).__name__} should not have passed the door")
 
@@ -193,7 +197,20 @@ class Guardian:
             self._inbox.requests.append((peer, found))
 
     # ---- one cycle -------------------------------------------------------------------------------------------------
-    def _cycle(self, at_ms: int, timely: bool) -> None:
+    def idle(self, at_ms: int) -> bool:
+        """Nothing new has come and nothing is due by time alone: a cycle would change nothing (kernel/wake.py). For
+        benches; on the appliance every cycle is computed."""
+        if samples := self._schedules.samples(at_ms):
+            self._inbox.take_own(list(samples), at_ms)
+        return at_ms < self.wake_ms and not self._inbox.news and not self._inbox.requests
+
+    def again(self, at_ms: int) -> None:
+        """In place of a cycle that would change nothing: what the last one said, anew."""
+        if self._outputs is not None:
+            self._say(self._outputs, at_ms)
+
+    def cycle(self, at_ms: int, timely: bool) -> None:
+        """One scan cycle. ``timely``: it is not later than the next one should have been."""
         inbox = self._inbox
         if samples := self._schedules.samples(at_ms):
             inbox.take_own(list(samples), at_ms)
@@ -204,9 +221,9 @@ class Guardian:
         self._scribe.after(self._state, result, inbox, at_ms, recording)
         if self._keeper:
             self._keeper.after(self._plan, self._state, result.state)
-        self._state, self._outputs = result.state, result.outputs
+        self._state, self._outputs, self.wake_ms = result.state, result.outputs, result.wake_ms
         if timely:  # a dead-man is renewed by whole and timely cycles only; the next one is never far
-            self._say(result, at_ms)
+            self._say(result.outputs, at_ms)
         for (peer, _), decision in zip(inbox.requests, result.decisions, strict=True):
             self._tally.decided(decision)
             peer.send(tell.answer(self._plan, decision, at_ms))
@@ -232,33 +249,37 @@ class Guardian:
                 log.info("%s %s: %s", event.kind.value, event.subject, event.text)
 
     # ---- what goes out ---------------------------------------------------------------------------------------------
-    def _say(self, result: Result, at_ms: int) -> None:
+    def _say(self, outputs: Outputs, at_ms: int) -> None:
         """Each bus its own complete image; a bus in observe gets none, and has no write path either."""
         valid_until_ms = at_ms + VALID_CYCLES * self._site.cycle_ms
+        self._token += 1
         for peer in self._peers.of(wire.Role.BUS):
             places = self._places.get(peer.name)
             if not places:
                 continue
-            values = tuple((i, value) for i in places if (value := result.outputs.values[i]) is not None)
-            if not peer.send(wire.Image(result.state.cycle, valid_until_ms, values)):
+            values = tuple((i, value) for i in places if (value := outputs.values[i]) is not None)
+            if not peer.send(wire.Image(self._token, valid_until_ms, values)):
                 self._counters["lost_images"] += 1
 
     def _show(self, at_ms: int) -> None:
         """A snapshot for the gateway and the views; nobody there, nothing to do."""
         self._shown_ms, self._news = at_ms, False
         listeners = [*self._peers.of(wire.Role.GATEWAY), *self._peers.of(wire.Role.VIEW)]
-        if not listeners or self._outputs is None:
-            return
-        self._counters["foreign_samples"] = self._inbox.foreign
-        self._counters["watchdog_fed"], self._counters["watchdog_withheld"] = (
-            self._watchdog.fed,
-            self._watchdog.withheld,
-        )
-        self._counters["peers_refused"] = self._peers.refused
-        self._counters["state_not_kept"] = self._keeper.not_kept if self._keeper else 0
-        self._counters["journal_lean"] = self._scribe.lean
-        self._counters["unrecorded_cycles"] = self._scribe.unrecorded
-        counters = self._counters | self._tally.counters() | self._measured()
+        shown = self.picture() if listeners else None
+        if shown is not None:
+            for peer in listeners:
+                peer.send(shown)
+
+    def picture(self) -> wire.Snapshot | None:
+        """The house as it is after the newest cycle; None before the first."""
+        if self._outputs is None:
+            return None
+        counters = self._counters
+        counters["foreign_samples"] = self._inbox.foreign
+        counters["watchdog_fed"], counters["watchdog_withheld"] = self._watchdog.fed, self._watchdog.withheld
+        counters["peers_refused"] = self._peers.refused
+        counters["state_not_kept"] = self._keeper.not_kept if self._keeper else 0
+        counters["journal_lean"], counters["unrecorded_cycles"] = self._scribe.lean, self._scribe.unrecorded
         shown = tell.snapshot(
             self._plan,
             self._state,
@@ -267,11 +288,9 @@ class Guardian:
             self._buses(),
             self._events,
             self._events_total,
-            counters,
+            counters | self._tally.counters() | self._measured(),
         )
-        shown = self._acknowledger.shown(self._state, shown)
-        for peer in listeners:
-            peer.send(shown)
+        return self._acknowledger.shown(self._state, shown)
 
     def _measured(self) -> dict[str, int]:
         """How it goes on this box, and what happened: for metrics."""

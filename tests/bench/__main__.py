@@ -3,7 +3,7 @@
 A figure alone says how busy the machine was; the ratio to the floor says what the product costs. Nothing here is a
 test and nothing here fails because of a time.
 
-    python -m tests.bench [P1 P4 P4M P5 P6 P7 PEERS] [--json FILE]
+    python -m tests.bench [P1 P4 P4M P5 P6 P7 P8 PEERS] [--json FILE]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bench_mqtt import mqtt_requests  # noqa: E402
 from bench_peers import peers  # noqa: E402
 from bench_product import idle_cost, start_times  # noqa: E402
 from bench_requests import requests  # noqa: E402
+from bench_virtual import virtual_speed  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
@@ -35,6 +36,7 @@ BENCHES: dict[str, Callable[[], list[dict[str, object]]]] = {
     "P5": lateness,
     "P6": idle_cost,
     "P7": start_times,
+    "P8": virtual_speed,
 }
 ON_DEMAND = {"PEERS": peers}  # Node-RED and Home Assistant, where `make peers` has installed them
 

@@ -88,7 +88,7 @@ class Bench:
     def listen(self) -> None:
         for _ in range(2):
             for peer, word in self.peers.receive(self.peers.wait(0.0)):
-                self.guardian._hear(peer, word)
+                self.guardian.hear(peer, word)
 
     def cycle(self, permille: int | None = None, ms: int = 1_000) -> None:
         self.now_ms += ms
@@ -96,7 +96,7 @@ class Bench:
             sample = Sample(self.soc, permille, self.now_ms, Quality.GOOD)
             self.guardian._inbox.take_own([sample], self.now_ms)
         self.listen()
-        self.guardian._cycle(self.now_ms, True)
+        self.guardian.cycle(self.now_ms, True)
         while True:
             try:
                 self.heard.append(wire.decode(self.gateway.recv(wire.MESSAGE_MAX)))

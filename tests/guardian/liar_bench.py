@@ -111,7 +111,7 @@ class Captured:
 
     def listen(self) -> None:
         for peer, word in self.peers.receive(self.peers.wait(0.0)):
-            self.guardian._hear(peer, word)
+            self.guardian.hear(peer, word)
 
     def cycle(self, ms: int = 50) -> None:
         """Everything says what it has to say, and one cycle; then the clock goes on."""
@@ -120,7 +120,7 @@ class Captured:
         said = [Sample(known[name], value, self.now_ms, Quality.GOOD) for name, value in readings.items()]
         self.guardian._inbox.take_own(said, self.now_ms)
         self.listen()
-        self.guardian._cycle(self.now_ms, True)
+        self.guardian.cycle(self.now_ms, True)
         self.journal.turn()
         for sock in self.gateways:
             self.heard += self.words(sock)

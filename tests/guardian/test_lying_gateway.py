@@ -186,8 +186,8 @@ def test_it_is_nobody_in_the_house(tmp_path: Path, verb: wire.Verb) -> None:
     guardian = Guardian(loaded, peers, Journal(tmp_path / "journal"), Watchdog({}), None, lambda: 1_000_000)
     (hand,) = [identity.name for identity in loaded.plan.identities if identity.role == LOCAL][:1]
     fields = ("bundle.position", 2, "code", "setting", None, "", 1_000_000, False)
-    guardian._hear(Peer(socket.socket()), wire.Ask(1, verb, hand, *fields))
-    guardian._cycle(1_000_000, True)
+    guardian.hear(Peer(socket.socket()), wire.Ask(1, verb, hand, *fields))
+    guardian.cycle(1_000_000, True)
     peers.close()
     assert guardian._tally.counters()["refused:identity.local"] == 1
     assert not any(target.stopped_by or target.lease for target in guardian._state.targets)

@@ -46,11 +46,11 @@ class Bench:
 
     def listen(self) -> None:
         for peer, word in self.peers.receive(self.peers.wait(0.05)):
-            self.guardian._hear(peer, word)
+            self.guardian.hear(peer, word)
 
     def cycle(self, timely: bool = True) -> None:
         self.listen()
-        self.guardian._cycle(now_ms(), timely)
+        self.guardian.cycle(now_ms(), timely)
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_a_stop_writes_what_is_left_of_the_budgets(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.keeper = Keeper(tmp_path, bench.loaded.site.name, NeverWrites())
     bench.guardian = Guardian(bench.loaded, bench.peers, bench.journal, bench.watchdog, bench.keeper)
-    bench.guardian._cycle(now_ms() + 60_000, True)
+    bench.guardian.cycle(now_ms() + 60_000, True)
     bench.guardian.stop()
     bench.guardian.run()
     assert bench.keeper._slot is not None

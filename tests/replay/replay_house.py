@@ -89,10 +89,10 @@ class Recorded:
         nothing has come and nothing is due may be skipped, and is (kernel/wake.py)."""
         self._hear_devices()
         for ask in asks:
-            self.guardian._hear(self.gateway, ask)
+            self.guardian.hear(self.gateway, ask)
         inbox, due_ms = self.guardian._inbox, self.guardian._scribe._wake_ms
         if inbox.samples or inbox.requests or self.now_ms >= due_ms or self.every:
-            self.guardian._cycle(self.now_ms, True)
+            self.guardian.cycle(self.now_ms, True)
             self.journal.turn()
         self.now_ms += self.loaded.site.cycle_ms
 
@@ -104,7 +104,7 @@ class Recorded:
         for device in talks:
             heard = _heard(self.dice, device, self.moods[device], readings, self.now_ms)
             for start in range(0, len(heard), 7):  # some devices speak in several frames
-                self.guardian._hear(self.buses[BUSES[device]], wire.Samples(tuple(heard[start : start + 7])))
+                self.guardian.hear(self.buses[BUSES[device]], wire.Samples(tuple(heard[start : start + 7])))
 
     def calm(self) -> None:
         """Everything works again, and goes on working."""

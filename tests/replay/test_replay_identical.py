@@ -211,7 +211,7 @@ def test_a_reading_from_the_future_replays_as_it_was_taken(tmp_path: Path) -> No
     house = Recorded(tmp_path / "journal", seed=2)
     house.live(5_000)
     ahead = Sample(0, 500, house.now_ms + 3_000, Quality.GOOD)
-    house.guardian._hear(house.buses["can0"], wire.Samples((ahead,)))
+    house.guardian.hear(house.buses["can0"], wire.Samples((ahead,)))
     house.live(10_000)
     house.cycle(ask(wire.Verb.SET, house.now_ms, 6_000))
     house.close()

@@ -1,0 +1,194 @@
+"""The virtual bench: product and house in one process, on a clock that is a number. Deterministic.
+
+Rules
+* In each step the house lets its time pass, then the product turns, then everything is looked at. A step is a cycle of
+  the site; with ``coarse_ms`` it is longer while nothing moves.
+* ``skip``: cycles that would change nothing are not computed (the same outputs come of it: tests/rig).
+* The same scenario, seed and commit give the same moments, to the byte.
+
+It is the one place of the rig that knows the product, and it knows its harness alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hil.bench.world import World
+from hil.scenario.model import (
+    Action,
+    Broker,
+    Clock,
+    Decision,
+    Fact,
+    Flood,
+    Moment,
+    PowerCut,
+    Scenario,
+    ToDevice,
+    ToProcess,
+    Wish,
+)
+from hil.unix_socket import RigError
+from supervisor.harness import About, AboutDevice, DocumentError, Harness
+from supervisor.harness import about as _about
+
+__all__ = ["About", "AboutDevice", "VirtualBench", "about"]
+START_MS = 1_000_000  # of the clock that is a number
+SAID_MS, SLOW_MS = 500, 1_000
+ASKS = 4  # times in a coarse step that drivers may ask
+
+
+def about(site: Path) -> About:
+    """What a site has, as the product reads its documents. RigError where it does not take them."""
+    try:
+        return _about(site)
+    except DocumentError as error:
+        raise RigError(str(error)) from None
+
+
+class VirtualBench:
+    """One run. ``coarse_ms``: the longest step while nothing moves, None for every cycle."""
+
+    name = "virtual"
+
+    def __init__(self, skip: bool = True, coarse_ms: int | None = None) -> None:
+        self.decisions: list[Decision] = []
+        self._skip, self._coarse_ms = skip, coarse_ms
+        self._folder: Path | None = None
+        self._floods: list[tuple[int, Flood]] = []
+        self._flooded = 0.0
+        self._power_ms: int | None = None
+
+    # ---- the contract ------------------------------------------------------------------------------------------------
+    def open(self, scenario: Scenario, seed: int) -> None:
+        """Start house and product at 0 ms."""
+        self._scenario = scenario
+        self.world = World(scenario.house, seed, START_MS)
+        wall = datetime.fromisoformat(scenario.wall)
+        wall = wall if wall.tzinfo else wall.replace(tzinfo=UTC)
+        try:
+            self.harness = Harness(self._site(scenario), self.world, START_MS, wall, seed, self._skip)
+        except (DocumentError, ValueError) as error:
+            raise RigError(f"the product refuses the site of {scenario.path}: {error}") from None
+        self.world.listener = self.harness
+        names = {name.partition(".")[0] for e in scenario.expectations for name in e.condition.names}
+        names |= {name.partition(".")[0] for name in scenario.show}
+        there = [*self.world.devices, "plant"]
+        self._fast = [name for name in there if name in names]
+        self._slow = [name for name in there if name not in self._fast]
+        self._slow_facts: dict[str, Fact] = {}
+        self._slow_ms = self._said_ms = START_MS
+        self._said: Mapping[str, object] = {}
+        self.harness.turn(START_MS)
+
+    def _site(self, scenario: Scenario) -> Path:
+        """The documents, with the scenario's edits in a copy."""
+        if not scenario.edits:
+            return scenario.site
+        self._folder = Path(tempfile.mkdtemp(prefix="rig-"))
+        site = self._folder / scenario.site.name
+        shutil.copytree(scenario.site, site)
+        for old, new in scenario.edits.items():
+            edited = [path for path in sorted(site.glob("*.yaml")) if old in path.read_text("utf-8")]
+            if not edited:
+                raise RigError(f"{scenario.path}: edits: {old!r} is nowhere in {scenario.site}")
+            for path in edited:
+                path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+        return site
+
+    def advance(self, to_ms: int) -> Iterator[Moment]:
+        """Step until then, and look after each step."""
+        end_ms = START_MS + to_ms
+        while self.world.now_ms < end_ms:
+            yield self._step(end_ms)
+
+    def _step(self, end_ms: int) -> Moment:
+        now_ms, cycle_ms = self.world.now_ms, self.harness.cycle_ms
+        far_ms = cycle_ms
+        if self._coarse_ms is not None and not self._floods and self.harness.calm:
+            far_ms = max(self._coarse_ms, cycle_ms)
+        next_ms = min(now_ms + far_ms, end_ms)
+        coarse = next_ms - now_ms > cycle_ms
+        if coarse:
+            for part in range(1, ASKS):  # drivers rest between two questions
+                self.world.now_ms = now_ms + (next_ms - now_ms) * part // ASKS
+                self.harness.renew(self.world.now_ms)
+                self.harness.listen(self.world.now_ms)
+            self.world.now_ms = next_ms
+            self.harness.renew(next_ms)
+        self.world.run(next_ms, coarse)
+        self._flood(next_ms)
+        if self._power_ms is not None and next_ms >= self._power_ms:
+            self._power_ms = None
+            self.world.power(on=True)
+        self.harness.turn(next_ms)
+        self._collect()
+        return self._look(next_ms)
+
+    def do(self, action: Action) -> None:
+        """Do it now."""
+        match action:
+            case ToDevice(device, request):
+                self.world.control(device, request)
+            case Wish():
+                self._wish(action)
+            case Flood():
+                self._floods.append((self.world.now_ms, action))
+            case ToProcess(part, what):
+                self._process(part, what)
+            case Clock(jump_s):
+                self.harness.clock_jumps(round(jump_s * 1_000))
+            case PowerCut(for_s):
+                self.harness.power_cut(round(for_s * 1_000))
+                self.world.power(on=False)
+                self._power_ms = self.world.now_ms + round(for_s * 1_000)
+            case Broker():
+                raise RigError("the virtual bench has no MQTT broker: name benches: [loopback] in this scenario")
+
+    def close(self) -> None:
+        """Forget everything."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    # ---- details -----------------------------------------------------------------------------------------------------
+    def _wish(self, wish: Wish) -> None:
+        try:
+            self.harness.ask(wish.who, wish.verb, wish.target, wish.value, wish.unit, wish.kind, wish.for_s)
+        except ValueError as error:
+            raise RigError(f"{wish}: {error}") from None
+
+    def _process(self, part: str, what: str) -> None:
+        does = {"kill": self.harness.kill, "stop": self.harness.stop, "resume": self.harness.resume}
+        try:
+            does[what](part)
+        except ValueError as error:
+            raise RigError(str(error)) from None
+
+    def _flood(self, now_ms: int) -> None:
+        for began_ms, flood in list(self._floods):
+            if now_ms - began_ms > flood.for_s * 1_000:
+                self._floods.remove((began_ms, flood))
+                continue
+            self._flooded += flood.per_s * self.harness.cycle_ms / 1_000
+            while self._flooded >= 1:
+                self._flooded -= 1
+                value = flood.values[len(self.decisions) % len(flood.values)]
+                self._wish(Wish(flood.who, "set", flood.target, value, flood.unit, "live", 10.0))
+
+    def _collect(self) -> None:
+        for told in self.harness.answers:
+            self.decisions.append(Decision(told.at_ms - START_MS, told.who, told.target, told.verdict, told.text))
+        self.harness.answers.clear()
+
+    def _look(self, now_ms: int) -> Moment:
+        if now_ms >= self._slow_ms:
+            self._slow_facts, self._slow_ms = dict(self.world.facts(self._slow)), now_ms + SLOW_MS
+        if now_ms >= self._said_ms:
+            said = self.harness.said()
+            self._said, self._said_ms = {"mode": said.mode, **said.machines, **said.outputs}, now_ms + SAID_MS
+        return Moment(now_ms - START_MS, self._slow_facts | dict(self.world.facts(self._fast)), self._said)

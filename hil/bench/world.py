@@ -1,0 +1,253 @@
+"""A house of simulated devices in this process: their wires are lists of bytes, their clock is a number.
+
+Theory of operation
+    run(until) lets time pass: each device is polled at the ms that it wants, what it sends reaches everybody on its
+    bus in the same ms, and devices and plant tell each other what they do every TELL_MS and when a contact has moved.
+    With ``coarse`` everything is polled once, at the end: for quiet time, in which nobody would notice.
+
+Rules
+* The devices are the cores of hil/sim and nothing else: here, too, what is wrong on a wire was made wrong by a fault.
+* Everything happens in the order of the time, then of the names in the house file: no two runs differ.
+
+It must never know the product: whoever supervises is a ``Listener``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Protocol
+
+from hil.bench.facts import facts_of
+from hil.can_frame import Frame
+from hil.house import Entry, House
+from hil.lines import Request
+from hil.plant import Plant
+from hil.scenario.model import Fact
+from hil.sim.device import CanDevice, Device, Json, LineDevice
+from hil.sim.modbus import ModbusDevice
+from hil.sim.modbus_wire import RtuSession, TcpSession
+from hil.unix_socket import RigError
+
+TELL_MS = 100
+FRAMES_MAX = 10_000  # answers to answers within one ms: then something shouts without end
+SETTLED_BY_POWER = "power_cycle"  # what a device with a supply of its own calls it
+
+
+class Listener(Protocol):
+    """Who hears the wires."""
+
+    def can(self, bus: str, can_id: int, data: bytes, extended: bool, now_ms: int) -> None:
+        """A frame."""
+
+    def modbus(self, endpoint: str, data: bytes, now_ms: int) -> None:
+        """A reply."""
+
+
+class Nobody:
+    """Nobody hears."""
+
+    def can(self, bus: str, can_id: int, data: bytes, extended: bool, now_ms: int) -> None:
+        """Lost."""
+
+    def modbus(self, endpoint: str, data: bytes, now_ms: int) -> None:
+        """Lost."""
+
+
+class World:
+    """All devices of a house and its plant. ``listener`` may be set later."""
+
+    def __init__(self, house: House, seed: int, now_ms: int) -> None:
+        self.house, self.now_ms = house, now_ms
+        self.listener: Listener = Nobody()
+        self.plant = Plant(house.plant, seed, now_ms)
+        self.devices = {entry.name: entry.make(now_ms) for entry in house.entries}
+        self._entries = {entry.name: entry for entry in house.entries}
+        self._sessions = {name: _session(entry, self.devices[name]) for name, entry in self._entries.items()}
+        self._timed = self._with_dates()
+        self._late: list[tuple[int, int, str, bytes]] = []  # replies on their way: when, in which order, where, what
+        self._number = 0
+        self._dark = False
+        self._contacts: dict[str, object] = {}  # of each relay node, as the plant knows them
+        self._tell_ms = now_ms
+        self._tell_all()
+
+    # ---- time ------------------------------------------------------------------------------------------------------
+    def run(self, until_ms: int, coarse: bool = False) -> None:
+        """Let time pass."""
+        if coarse:
+            self._at(until_ms, everybody=True)
+            self.now_ms = until_ms
+            return
+        while (at_ms := self._next_ms()) <= until_ms:
+            self._at(max(at_ms, self.now_ms), everybody=False)
+        self.now_ms = until_ms
+
+    def _next_ms(self) -> int:
+        dates = [self._tell_ms]
+        dates += [reply[0] for reply in self._late[:1]]
+        if not self._dark:
+            dates += [
+                device.next_ms() for device in self.devices.values() if isinstance(device, CanDevice | LineDevice)
+            ]
+        return min(dates)
+
+    def _at(self, now_ms: int, everybody: bool) -> None:
+        self.now_ms = now_ms
+        while self._late and self._late[0][0] <= now_ms:
+            _, _, endpoint, data = self._late.pop(0)
+            self.listener.modbus(endpoint, data, now_ms)
+        if self._dark:
+            self._tell_ms = now_ms + TELL_MS
+            return
+        for name, device in self.devices.items():
+            if isinstance(device, CanDevice) and (everybody or device.next_ms() <= now_ms):
+                self._spread(self._entries[name].link.place, name, device.poll(now_ms))
+                self._tell_if_moved(name, device)
+            elif isinstance(device, LineDevice) and (everybody or device.next_ms() <= now_ms):
+                device.poll(now_ms)
+        if everybody or now_ms >= self._tell_ms:
+            self._tell_all()
+            self._tell_ms = now_ms + TELL_MS
+
+    def _with_dates(self) -> dict[str, CanDevice | LineDevice]:
+        """The devices that do something by themselves."""
+        return {name: device for name, device in self.devices.items() if isinstance(device, CanDevice | LineDevice)}
+
+    # ---- CAN -------------------------------------------------------------------------------------------------------
+    def on_can(self, bus: str, can_id: int, data: bytes, extended: bool) -> bool:
+        """The product sends a frame."""
+        if self._dark:
+            return False
+        self._spread(bus, "", [Frame(can_id, data, extended)])
+        return True
+
+    def _spread(self, bus: str, sender: str, frames: list[Frame]) -> None:
+        """Frames reach everybody on the bus, and so do the answers; the product hears what it has not sent itself."""
+        waiting = deque((sender, frame) for frame in frames)
+        count = 0
+        while waiting:
+            origin, frame = waiting.popleft()
+            if (count := count + 1) > FRAMES_MAX:
+                raise RigError(f"bus {bus}: more than {FRAMES_MAX} frames within one ms; who answers to answers?")
+            if origin and not frame.error:
+                self.listener.can(bus, frame.can_id, frame.data, frame.extended, self.now_ms)
+            for name, device in self.devices.items():
+                if name != origin and isinstance(device, CanDevice) and self._entries[name].link.place == bus:
+                    waiting.extend((name, answer) for answer in device.on_frame(frame, self.now_ms))
+                    self._tell_if_moved(name, device)
+
+    # ---- Modbus ----------------------------------------------------------------------------------------------------
+    def on_modbus(self, endpoint: str, data: bytes) -> bool:
+        """The product asks."""
+        there = [name for name, entry in self._entries.items() if is_at(entry, endpoint)]
+        if not there or self._dark:
+            return False
+        for name in there:
+            session = self._sessions[name]
+            if session is None:
+                continue
+            for reply in session.feed(data, self.now_ms):
+                self._number += 1
+                if reply.delay_ms:
+                    self._late.append((self.now_ms + reply.delay_ms, self._number, endpoint, reply.data))
+                    self._late.sort()
+                else:
+                    self.listener.modbus(endpoint, reply.data, self.now_ms)
+        return True
+
+    # ---- lines -----------------------------------------------------------------------------------------------------
+    def claim(self, bus: str, number: int, pull: str, level: int | None) -> None:
+        """The product claims a line."""
+        resistor = {"up": "up", "down": "down"}.get(pull, "floating")
+        if level is None:
+            request = Request("input", number, pull=resistor)  # type: ignore[arg-type]  # one of the three
+        else:
+            request = Request("output", number, level=1 if level else 0)
+        self._panel(bus).on_line(request, self.now_ms)
+
+    def levels(self, bus: str, numbers: Sequence[int]) -> Mapping[int, int]:
+        """The levels now."""
+        panel = self._panel(bus)
+        return {number: panel.level(number, self.now_ms) for number in numbers}
+
+    def on_lines(self, bus: str, levels: Sequence[tuple[int, int]]) -> None:
+        """The product drives lines."""
+        panel = self._panel(bus)
+        for number, level in levels:
+            panel.on_line(Request("write", number, level=1 if level else 0), self.now_ms)
+        panel.poll(self.now_ms)
+
+    def _panel(self, bus: str) -> LineDevice:
+        for name, device in self.devices.items():
+            if isinstance(device, LineDevice) and self._entries[name].link.place == bus:
+                return device
+        raise RigError(f"the house has no panel on {bus!r}, which the site's documents name")
+
+    # ---- plant -----------------------------------------------------------------------------------------------------
+    def _tell_all(self) -> None:
+        """All devices say what they do, the plant finds what follows of it, and all see what is around them."""
+        for name, device in self.devices.items():
+            if told := device.to_plant(self.now_ms):
+                if told.get("kind") == "relays":
+                    self._contacts[name] = told.get("contacts")
+                device.from_plant(self.plant.exchange({**told, "name": name}, self.now_ms), self.now_ms)
+        self.plant.step(self.now_ms)
+
+    def _tell_if_moved(self, name: str, device: Device) -> None:
+        """A contact that has moved changes the house in the same ms."""
+        if name in self._contacts and device.to_plant(self.now_ms).get("contacts") != self._contacts[name]:
+            self._tell_all()
+
+    # ---- what happens ----------------------------------------------------------------------------------------------
+    def control(self, device: str, request: Json) -> None:
+        """A request as over a control socket. RigError when it cannot be done."""
+        there: Device | None = self.plant if device == "plant" else self.devices.get(device)
+        if there is None:
+            raise RigError(f"the house has no device {device!r}; it has {', '.join(self.devices)}")
+        reply = there.control(request, self.now_ms)
+        if not reply.get("ok"):
+            raise RigError(str(reply.get("error")))
+        self._tell_all()
+
+    def power(self, on: bool) -> None:
+        """Without power contacts fall, pilots end, nobody says a word; what has a memory keeps it."""
+        self._dark = not on
+        for name, device in self.devices.items():
+            if device.to_plant(self.now_ms).get("kind") in ("relays", "panel"):
+                fresh = self._entries[name].make(self.now_ms)
+                fresh.faults, fresh.trace = device.faults, device.trace
+                self.devices[name] = fresh
+            elif SETTLED_BY_POWER in device.settings():
+                device.control({"set": SETTLED_BY_POWER, "value": 1}, self.now_ms)
+        self._sessions = {name: _session(entry, self.devices[name]) for name, entry in self._entries.items()}
+        self._timed = self._with_dates()
+        self.control("plant", {"set": "grid_v", "value": 230 if on else 0})
+
+    # ---- looking ---------------------------------------------------------------------------------------------------
+    def facts(self, names: Sequence[str]) -> Iterator[tuple[str, Fact]]:
+        """The facts of these devices (and "plant") now."""
+        for name in names:
+            if name == "plant":
+                yield from facts_of(name, self.plant.state(self.now_ms))
+            else:
+                device = self.devices[name]
+                yield from facts_of(name, device.state(self.now_ms))
+                yield f"{name}.writes", float(device.write_count)
+
+
+def is_at(entry: Entry, endpoint: str) -> bool:
+    """Is this Modbus device behind "host:port", or on this serial line?"""
+    link = entry.link
+    if link.kind == "tcp":
+        return endpoint == f"{link.place}:{link.number}"
+    if link.kind != "serial":
+        return False
+    return PurePath(endpoint).stem == entry.name if link.place == "pty" else endpoint == link.place
+
+
+def _session(entry: Entry, device: Device) -> TcpSession | RtuSession | None:
+    if not isinstance(device, ModbusDevice):
+        return None
+    return TcpSession(device) if entry.link.kind == "tcp" else RtuSession(device)

@@ -1,0 +1,46 @@
+"""Virtual runs are the same again, and skipping quiet time changes nothing that anybody could see."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from virtual_course import HOUSES, Course, random_scenario
+
+SEEDS = range(1, 4)
+COURSE = Path(__file__).with_name("virtual_course.py")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("house", HOUSES)
+def test_skipping_quiet_cycles_changes_nothing_on_the_wire(house: str, seed: int) -> None:
+    scenario = random_scenario(house, seed)
+    whole, skipping = Course(scenario, skip=False), Course(scenario, skip=True)
+    assert skipping.bench.harness.skipped > whole.bench.harness.cycles // 20, "hardly a cycle was skipped"
+    assert skipping.reached == whole.reached
+    assert [(m.at_ms, m.facts) for m in skipping.moments] == [(m.at_ms, m.facts) for m in whole.moments]
+    assert skipping.decisions == whole.decisions
+
+
+def test_a_run_is_the_same_to_the_byte_under_another_hash_seed() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, str(COURSE), "7"],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            cwd=COURSE.parents[2],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "4711")
+    ]
+    assert said[0] == said[1]
+    assert len(said[0].splitlines()) == len(HOUSES)
+
+
+def test_another_seed_is_another_course() -> None:
+    one, other = (Course(random_scenario("uc001", seed), skip=True, every_moment=True).digest() for seed in (1, 2))
+    assert one != other
