@@ -8,6 +8,9 @@ Theory of operation
 * A register is written only while what it shows differs or is not known. What it shows counts from a read that was
   asked after our last write, and for as long as the table's maximum age: an answer that was already on its way when
   we wrote proves nothing. Writing makes its group the next to be read.
+* Somebody else (the vendor's app, the button on the box) may always want less: a lower ampere or a stop that appears
+  after ours was shown is left alone until another value is wanted of us. More is brought back. A charger that has
+  restarted has forgotten FORCE_STATE; what it shows then is nobody's wish.
 * A write that tightens goes out at once, any other no closer than 500 ms to the register's last one.
 
 ``current_limit`` is the read-back: 0 while FORCE_STATE is off, else the ampere. In the state "neutral" the charger may
@@ -98,6 +101,8 @@ class GoeCharger(ModbusReader):
         self._ampere_max = ampere_max
         self._ampere = Setpoint(table.writes["ampere"].address, table.group("ampere"))
         self._force = Setpoint(table.writes["force_state"].address, table.group("force"))
+        self._wanted: int | None = None
+        self._obeyed = False  # what is wanted has been shown
 
     # ---- what the charger tells --------------------------------------------------------------------------------
     def on_group(self, group: Group, heard: tuple[Heard, ...], asked_ms: int, now_ms: int) -> Iterable[Heard]:
@@ -125,14 +130,24 @@ class GoeCharger(ModbusReader):
     # ---- what the charger is told ------------------------------------------------------------------------------
     def say(self, outputs: Mapping[str, int], now_ms: int) -> Iterable[Ask]:
         ampere = min(outputs["current"] // 1000, self._ampere_max)
+        if ampere != self._wanted:
+            self._wanted, self._obeyed = ampere, False
         if ampere < AMPERE_MIN:
             return self._force.order(FORCE_OFF, True, self.unit, now_ms)
         shown = self._ampere.shown(now_ms)
+        if self._somebody_wants_less(ampere, shown, now_ms):
+            return ()
         before = self._ampere.written if shown is None else shown
         orders = self._ampere.order(ampere, before is not None and ampere < before, self.unit, now_ms)
         if shown is None or shown > ampere:
             return orders
         return orders + self._force.order(FORCE_ON, False, self.unit, now_ms)
+
+    def _somebody_wants_less(self, ampere: int, shown: int | None, now_ms: int) -> bool:
+        force = self._force.shown(now_ms)
+        self._obeyed = self._obeyed or (shown == ampere and force == FORCE_ON)
+        less = force == FORCE_OFF or (force == FORCE_ON and shown is not None and shown < ampere)
+        return self._obeyed and less
 
     def on_written(self, ask: WriteRegisters, accepted: bool, now_ms: int) -> None:
         """Accepted or not: what is in force now has to be read."""

@@ -165,6 +165,47 @@ def test_a_restarted_charger_that_fell_back_to_its_stored_ampere_is_brought_back
     assert [(address, word) for _, address, word in box.writes] == [(AMPERE, 10)]
 
 
+def charging(ampere: int = 10) -> Box:
+    box = heard_box(ampere=ampere, force=ON)
+    box.run(2_000, current=ampere * 1_000)
+    box.writes.clear()
+    return box
+
+
+def test_less_than_we_want_is_anybodys_right_until_another_value_is_wanted() -> None:
+    box = charging()
+    box.registers[AMPERE] = (6,)
+    box.run(30_000, current=10_000)
+    assert box.writes == []
+    assert box.heard["current_limit"].value == 6_000, "it is told, and so reported"
+    box.run(3_000, current=12_000)
+    assert box.registers[AMPERE] == (12,)
+
+
+def test_a_stop_at_the_box_stays_until_another_value_is_wanted() -> None:
+    box = charging()
+    box.registers[FORCE] = (OFF,)
+    box.run(30_000, current=10_000)
+    assert box.writes == []
+    box.run(3_000, current=0)
+    box.run(3_000, current=10_000)
+    assert (box.registers[AMPERE], box.registers[FORCE]) == ((10,), (ON,))
+
+
+def test_more_than_we_want_is_brought_back() -> None:
+    box = charging()
+    box.registers[AMPERE] = (16,)
+    box.run(2_000, current=10_000)
+    assert box.registers[AMPERE] == (10,)
+
+
+def test_a_charger_that_has_restarted_is_told_again_even_if_it_shows_less() -> None:
+    box = charging()
+    box.registers[AMPERE], box.registers[FORCE] = (6,), (0,)
+    box.run(3_000, current=10_000)
+    assert (box.registers[AMPERE], box.registers[FORCE]) == ((10,), (ON,))
+
+
 def test_with_the_line_cut_what_was_shown_counts_for_five_seconds_only() -> None:
     box = heard_box(ampere=10, force=ON)
     box.cut = True
