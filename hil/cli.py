@@ -1,4 +1,5 @@
-"""The command `powerwarden-rig`: start a house of simulated devices, break them, and ask them what they saw.
+"""The command `powerwarden-rig`: run scenarios on a bench; or start a house of simulated devices, break them by hand,
+and ask them what they saw. Verbs that run scenarios are in cli_run.py, `list` is in cli_list.py.
 
 Rules: an error is one line that names the place and the remedy, on standard error, with exit code 2. Verbs that talk
 to a running device print its answer as JSON. Heavy imports are made by the verb that needs them.
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
-import importlib
 import json
 import os
 import signal
@@ -18,10 +18,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from hil import cli_list, cli_run
 from hil.unix_socket import RigError, ask
 
 EPILOG = """\
-a first session:
+scenarios, judged from the wire:
+  powerwarden-rig list scenarios                    what there is, and which hazard it shows
+  powerwarden-rig run                               all of them in virtual time; pages in build/rig/index.html
+  powerwarden-rig run --filter H05 --bench loopback those about a dying orchestrator, with real processes
+  powerwarden-rig rehearse my_site                  what would happen in your own house, in plain words
+  powerwarden-rig run --help                        more of it
+
+a house to play with:
   powerwarden-rig house uc001 --dir run             start battery, relay node, meter and wallbox; Ctrl-C stops them
   powerwarden-rig house uc001 --dir run -- CMD      the same, with a command in it; everything stops when it ends
   powerwarden-rig state wallbox --dir run           what the wallbox does
@@ -31,7 +39,7 @@ a first session:
   powerwarden-rig set plant load_w 3000 --dir run   a kettle on every phase
   powerwarden-rig set panel car_button 1 --dir run  press a button, where the house has a panel; 0 lets it go
   powerwarden-rig writes relays --dir run           every command that reached the relay node, with its time
-  powerwarden-rig list                              simulators, their faults, houses
+  powerwarden-rig list simulators                   what can be broken and set
 
 in the run directory: can0.sock (python-can: interface="canhub", channel="run/can0.sock"), can0.trace.jsonl (every
 frame), gpio0.sock (gpiozero: hil.line_hub.HubFactory("run/gpio0.sock")), and for each device NAME.ctl (control, JSON
@@ -57,16 +65,16 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="powerwarden-rig",
-        description="The test rig: simulated devices on real wires.",
+        description="The test rig: scenarios for a house, simulated devices on real wires, judged from the wire.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
+    cli_run.add(verbs)
     _add_serving(verbs)
     _add_asking(verbs)
     _add_timeline(verbs)
-    add = verbs.add_parser("list", help="simulators with their faults and settings, and the houses that come along")
-    add.set_defaults(verb=_list)
+    cli_list.add(verbs)
     return parser
 
 
@@ -257,27 +265,6 @@ def _timeline(arguments: argparse.Namespace) -> int:
     picture = draw(moments, arguments.title or arguments.dir, arguments.power, arguments.lane)
     Path(arguments.out).write_text(picture, "utf-8")
     print(arguments.out)
-    return 0
-
-
-def _list(_arguments: argparse.Namespace) -> int:
-    from hil.house import HOUSES, built_in
-    from hil.plant import Plant
-    from hil.sim import FAMILIES
-    from hil.sim.device import Device
-
-    for family in FAMILIES:
-        module = importlib.import_module(f"hil.sim.{family}")
-        device: type[Device] = module.make("", module.Options(), 0).__class__
-        print(f"{family}: {(module.__doc__ or '').splitlines()[0]}")
-        print(f"  options   {', '.join(module.Options.__struct_fields__)}")
-        for kind in device.fault_kinds:
-            parameters = " ".join(f"{key}={value}" for key, value in kind.defaults.items())
-            print(f"  fault     {kind.name} {parameters}".rstrip().ljust(44) + f" {kind.meaning}")
-        print("\n".join(f"  set       {name}".ljust(44) + f" {meaning}" for name, meaning in device.settable.items()))
-    print("plant:")
-    print("\n".join(f"  set       {name}".ljust(44) + f" {meaning}" for name, meaning in Plant.settable.items()))
-    print(f"houses: {', '.join(built_in())} (in {Path(HOUSES)})")
     return 0
 
 

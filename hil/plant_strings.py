@@ -8,7 +8,7 @@ It must never judge a position: hil/plant_watch.py does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from hil.plant_phases import Three, amperes, three, total
 from hil.plant_wiring import Closed, Path, Wires
@@ -22,12 +22,15 @@ class Strings:
 
     def __init__(self, wires: Wires) -> None:
         self._wires = wires
+        self._users: tuple[Closed, dict[str, list[str]]] = (frozenset(), wires.users(frozenset()))
         self.suns: dict[str, dict[str, float]] = {name: {} for name in wires.inverters}  # W of each of its strings
         self.watts: dict[str, Three] = {name: [0.0] * 3 for name in wires.inverters}  # W on each phase of the house
 
-    def step(self, told: Mapping[str, Json], sun_w: float, closed: Closed, live: bool) -> None:
-        """Find what every inverter gives now; `told` has the last word of each device."""
-        users = self._wires.users(closed)
+    def step(self, told: Mapping[str, Json], sun_w: float, closed: Closed, alive: Sequence[bool]) -> None:
+        """Find what every inverter gives now; `told` has the last word of each device, `alive` is for each phase."""
+        if closed != self._users[0]:
+            self._users = closed, self._wires.users(closed)
+        users = self._users[1]
         for name, inverter in self._wires.inverters.items():
             mine = [string for string in inverter.strings if name in users[string]]
             self.suns[name] = {string: sun_w / len(users) / len(users[string]) for string in mine}
@@ -35,7 +38,7 @@ class Strings:
             share = min(1.0, self.sun_w(name) / sum(words)) if sum(words) > 0 else 0.0
             self.watts[name] = [0.0] * 3
             for watt, (phase, contacts) in zip(words, inverter.ac.items(), strict=False):  # it may have one phase
-                self.watts[name][phase - 1] = watt * share * (live and closed.issuperset(contacts))
+                self.watts[name][phase - 1] = watt * share * (alive[phase - 1] and closed.issuperset(contacts))
 
     def sun_w(self, name: str) -> float:
         """W that an inverter could take from the strings that it is connected to."""

@@ -47,16 +47,19 @@ class Watch:
             self._latch("island_without_bond", now_ms)
             self._unbonded_ms = NEVER_MS  # once for each time
 
-    def move(self, closed: Closed, paths: Iterable[Path], was_live: bool, now_ms: int) -> None:
-        """The contacts have moved to `closed`; `paths` and `was_live` tell how it was before."""
+    def move(self, closed: Closed, paths: Iterable[Path], was_live: bool, now_ms: int) -> dict[int, float]:
+        """The contacts have moved to `closed`; `paths` and `was_live` tell how it was before.
+
+        Returns those that broke a load, with its A."""
         before, self._closed = self._closed, closed
-        self._find_broken(before, paths, now_ms)
+        broken = self._find_broken(before, paths, now_ms)
         if strings := set(self._wires.shorted(closed)) - set(self._wires.shorted(before)):
             self._latch("short", now_ms, strings=sorted(strings))
         if self._wires.bus is not None:
             self._judge_bus(before, was_live, now_ms)
+        return broken
 
-    def _find_broken(self, before: Closed, paths: Iterable[Path], now_ms: int) -> None:
+    def _find_broken(self, before: Closed, paths: Iterable[Path], now_ms: int) -> dict[int, float]:
         broken: dict[int, float] = {}
         for path in paths:
             if path.ampere > LOAD_A and path.conducts(before) and not path.conducts(self._closed):
@@ -65,6 +68,7 @@ class Watch:
         for contact, ampere in sorted(broken.items()):
             self._broken.append({"contact": contact, "ampere": ampere, "t": now_ms})
             self._note(now_ms, "broken_under_load", contact=contact, ampere=ampere)
+        return dict(sorted(broken.items()))
 
     def _judge_bus(self, before: Closed, was_live: bool, now_ms: int) -> None:
         bus, closed = self._wires.bus, self._closed

@@ -15,7 +15,7 @@ It must never know a power, a voltage or a time, and never judge whether a posit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -123,9 +123,12 @@ class Wires(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """The strings with more than one inverter on them."""
         return sorted(string for string, names in self.users(closed).items() if len(names) > 1)
 
-    def paths(self, element: Element, amperes: Iterable[float]) -> Iterator[Path]:
-        """The contacts in the way of an element, with what flows through each of them on its phase."""
-        phases = self.supply.get(element, ((), (), ()))
-        for contacts, ampere in zip(phases, amperes, strict=True):
-            yield Path(contacts, ampere)
-            yield Path(self.behind(element), ampere, any_one=True)
+    def ways(self, element: Element) -> list[tuple[int, Contacts, bool]]:
+        """The contacts in the way of an element: the place of its phase, contacts, and whether any one is enough."""
+        behind, phases = self.behind(element), self.supply.get(element, ((), (), ()))
+        series = [(at, contacts, False) for at, contacts in enumerate(phases) if contacts]
+        return series + [(at, behind, True) for at in range(3) if behind]
+
+    def highest(self) -> int:
+        """The highest number of all contacts; 0 without any."""
+        return max(self._all_contacts(), default=0)

@@ -33,10 +33,10 @@ from hil.scenario.model import (
     Wish,
 )
 from hil.unix_socket import RigError
-from supervisor.harness import About, AboutDevice, DocumentError, Harness
+from supervisor.harness import About, AboutDevice, AboutTarget, DocumentError, Harness
 from supervisor.harness import about as _about
 
-__all__ = ["About", "AboutDevice", "VirtualBench", "about"]
+__all__ = ["About", "AboutDevice", "AboutTarget", "VirtualBench", "about"]
 START_MS = 1_000_000  # of the clock that is a number
 SAID_MS, SLOW_MS = 500, 1_000
 ASKS = 4  # times in a coarse step that drivers may ask
@@ -75,6 +75,8 @@ class VirtualBench:
         except (DocumentError, ValueError) as error:
             raise RigError(f"the product refuses the site of {scenario.path}: {error}") from None
         self.world.listener = self.harness
+        if scenario.house.plant.sun is not None:
+            self.world.control("plant", {"set": "wall", "value": scenario.wall})
         names = {name.partition(".")[0] for e in scenario.expectations for name in e.condition.names}
         names |= {name.partition(".")[0] for name in scenario.show}
         there = [*self.world.devices, "plant"]

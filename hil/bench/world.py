@@ -65,10 +65,11 @@ class World:
         self.devices = {entry.name: entry.make(now_ms) for entry in house.entries}
         self._entries = {entry.name: entry for entry in house.entries}
         self._sessions = {name: _session(entry, self.devices[name]) for name, entry in self._entries.items()}
-        self._timed = self._with_dates()
+        self._timed = [(n, d) for n, d in self.devices.items() if isinstance(d, CanDevice | LineDevice)]
         self._late: list[tuple[int, int, str, bytes]] = []  # replies on their way: when, in which order, where, what
         self._number = 0
         self._dark = False
+        self._volts = [0.0] * 3  # of the grid, for the other state of the power
         self._contacts: dict[str, object] = {}  # of each relay node, as the plant knows them
         self._tell_ms = now_ms
         self._tell_all()
@@ -87,10 +88,7 @@ class World:
     def _next_ms(self) -> int:
         dates = [self._tell_ms]
         dates += [reply[0] for reply in self._late[:1]]
-        if not self._dark:
-            dates += [
-                device.next_ms() for device in self.devices.values() if isinstance(device, CanDevice | LineDevice)
-            ]
+        dates += [device.next_ms() for _, device in self._timed]
         return min(dates)
 
     def _at(self, now_ms: int, everybody: bool) -> None:
@@ -98,22 +96,18 @@ class World:
         while self._late and self._late[0][0] <= now_ms:
             _, _, endpoint, data = self._late.pop(0)
             self.listener.modbus(endpoint, data, now_ms)
-        if self._dark:
-            self._tell_ms = now_ms + TELL_MS
-            return
-        for name, device in self.devices.items():
-            if isinstance(device, CanDevice) and (everybody or device.next_ms() <= now_ms):
-                self._spread(self._entries[name].link.place, name, device.poll(now_ms))
+        for name, device in self._timed:
+            if not everybody and device.next_ms() > now_ms:
+                continue
+            if isinstance(device, CanDevice):
+                frames = device.poll(now_ms)  # without power contacts fall all the same, and nobody hears of it
+                self._spread(self._entries[name].link.place, name, [] if self._dark else frames)
                 self._tell_if_moved(name, device)
-            elif isinstance(device, LineDevice) and (everybody or device.next_ms() <= now_ms):
+            else:
                 device.poll(now_ms)
         if everybody or now_ms >= self._tell_ms:
             self._tell_all()
             self._tell_ms = now_ms + TELL_MS
-
-    def _with_dates(self) -> dict[str, CanDevice | LineDevice]:
-        """The devices that do something by themselves."""
-        return {name: device for name, device in self.devices.items() if isinstance(device, CanDevice | LineDevice)}
 
     # ---- CAN -------------------------------------------------------------------------------------------------------
     def on_can(self, bus: str, can_id: int, data: bytes, extended: bool) -> bool:
@@ -212,18 +206,15 @@ class World:
         self._tell_all()
 
     def power(self, on: bool) -> None:
-        """Without power contacts fall, pilots end, nobody says a word; what has a memory keeps it."""
+        """Without power coils let go (what is welded stays), pilots end, nobody says a word; what has a memory keeps
+        it, and whatever the scenario has broken stays broken."""
         self._dark = not on
-        for name, device in self.devices.items():
-            if device.to_plant(self.now_ms).get("kind") in ("relays", "panel"):
-                fresh = self._entries[name].make(self.now_ms)
-                fresh.faults, fresh.trace = device.faults, device.trace
-                self.devices[name] = fresh
-            elif SETTLED_BY_POWER in device.settings():
+        for device in self.devices.values():
+            if SETTLED_BY_POWER in device.settings():
                 device.control({"set": SETTLED_BY_POWER, "value": 1}, self.now_ms)
-        self._sessions = {name: _session(entry, self.devices[name]) for name, entry in self._entries.items()}
-        self._timed = self._with_dates()
-        self.control("plant", {"set": "grid_v", "value": 230 if on else 0})
+        volts, self._volts = self._volts, list(self.plant.connection.volts)
+        for phase, volt in enumerate(volts, 1):
+            self.control("plant", {"set": f"grid_l{phase}_v", "value": volt})
 
     # ---- looking ---------------------------------------------------------------------------------------------------
     def facts(self, names: Sequence[str]) -> Iterator[tuple[str, Fact]]:

@@ -260,7 +260,7 @@ class LineDevice(Device):
 
 def number(value: object, name: str, lowest: float, highest: float) -> float:
     """A value of a request as a number within bounds; ControlError otherwise."""
-    found = _coerce("set", name, value, float)
+    found = value if type(value) is float else _coerce("set", name, value, float)
     if not isinstance(found, float) or not lowest <= found <= highest:
         raise ControlError(f"{name} must be between {lowest:g} and {highest:g}, not {value}")
     return found

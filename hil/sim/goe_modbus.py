@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from hil.sim.car import Car
+from hil.sim.car import POLITE, Car, Manners
 from hil.sim.device import ControlError, FaultKind, Json, number
 from hil.sim.modbus import (
     MODBUS_FAULTS,
@@ -34,8 +34,26 @@ TABLE = load("goe_modbus.yaml")
 AMPERE_VOLATILE, AMPERE_EEPROM, PHASE_MODE, FORCE_STATE = 299, 300, 332, 337
 AMPERE_MIN, AMPERE_MAX = 6, 32
 CUT_OFF_MS = 5000
+LOAD_A = 1.0  # a contactor that opens with more than this breaks a load
 PHASE_SWITCH_MS = 10_000  # psmd: the pause that the charger makes for a phase switch
 MAPPED = {"input": range(100, 340), "holding": range(200, 340)}  # what nobody explains in between reads as 0
+
+
+CAR_FAULTS = (  # what an ill-mannered car does, hil/sim/car.py
+    FaultKind("obstinate", "the car keeps its current whatever it is offered, until the contactor opens"),
+    FaultKind("car_never_stops", "the car keeps its current when the offer ends, until the contactor opens"),
+    FaultKind("car_stays_on_one_phase", "once it has charged on one phase it stays there until it is replugged"),
+    FaultKind(
+        "car_takes_more",
+        "the car takes so many percent more than it is offered, and at the beginning so many A for so many ms",
+        {"percent": 10.0, "rush_a": 20.0, "rush_ms": 400},
+    ),
+    FaultKind("car_takes_less", "the car takes so many A less than it is offered: 5.5 A of 6 A", {"ampere": 0.5}),
+    FaultKind(
+        "car_sleeps", "after so many s without an offer it wakes up only when it is replugged", {"after_s": 60.0}
+    ),
+    FaultKind("car_flaps", "the car falls from C to B and back once every so many ms", {"ms": 6000}),
+)
 
 
 class CarState(IntEnum):
@@ -80,12 +98,13 @@ class GoeCharger(ModbusDevice):
     codes = (READ_HOLDING, READ_INPUT, WRITE_MULTIPLE)
     fault_kinds = (
         *MODBUS_FAULTS,
-        FaultKind("obstinate", "the car keeps its current whatever it is offered, until the contactor opens"),
+        *CAR_FAULTS,
         FaultKind("welded", "the charger's contactor does not open"),
         FaultKind("deaf", "acknowledges writes and does nothing"),
     )
     settable: ClassVar[Mapping[str, str]] = {
         "car": "none, plugged or full",
+        "replug": "any value: the car's plug out and in again",
         "error": "code of register 107; 0 is none",
         "voltage": "V on every phase; the plant overwrites it",
         "ampere": "A, as if the vendor's app had set it",
@@ -103,6 +122,7 @@ class GoeCharger(ModbusDevice):
         self._stepped_ms = self._offer_ended_ms = now_ms
         self._paused_until_ms, self.phases_used = now_ms, 3
         self.contactor = False
+        self.broken_under_load_count, self.broken_a = 0, 0.0  # by its contactor; the most of all times
         self._plug(options.car)
 
     # -- charging --
@@ -122,18 +142,46 @@ class GoeCharger(ModbusDevice):
         offer = self.offer(now_ms)
         if offer > 0:
             self._offer_ended_ms = now_ms
-            self.contactor = True
+        self.car.manners = self._manners() if self.faults.any() else POLITE
         current = self.car.step(offer, now_ms, obstinate=self.faults.has("obstinate"))
+        if offer > 0 and self.car.state == "C":
+            self.contactor = True
         late = now_ms - self._offer_ended_ms >= CUT_OFF_MS
-        if offer == 0 and (current < 0.5 or late) and not self.faults.has("welded"):
-            self.contactor = False
+        done = current < 0.5 or late if offer == 0 else self.car.state == "B"
+        if done and not self.faults.has("welded"):
+            self._open(current)
         if not self.contactor or not self.supplied:
             self.car.cut_off()
             self.phases_used = 1 if self.phase_mode == 1 else 3  # phases change only while no current can flow
 
+    def _open(self, current: float) -> None:
+        if self.contactor and current > LOAD_A:
+            self.broken_under_load_count += 1
+            self.broken_a = max(self.broken_a, current)
+        self.contactor = False
+
+    def _manners(self) -> Manners:
+        """What the faults make of the car."""
+        more, less = self.faults.get("car_takes_more"), self.faults.get("car_takes_less")
+        sleeps, flaps = self.faults.get("car_sleeps"), self.faults.get("car_flaps")
+        return Manners(
+            never_stops=self.faults.has("car_never_stops"),
+            one_phase=self.faults.has("car_stays_on_one_phase"),
+            more_percent=float(more["percent"]) if more else 0.0,
+            rush_a=float(more["rush_a"]) if more else 0.0,
+            rush_ms=int(more["rush_ms"]) if more else 0,
+            less_a=float(less["ampere"]) if less else 0.0,
+            sleeps_after_ms=round(1000 * float(sleeps["after_s"])) if sleeps else None,
+            flaps_ms=int(flaps["ms"]) if flaps else 0,
+        )
+
+    def pilot(self, now_ms: int) -> str:
+        """The control pilot: A, B or C, with 2 when amperes are offered and 1 when not."""
+        return f"{self.car.state if self.car is not None else 'A'}{2 if self.offer(now_ms) > 0 else 1}"
+
     def currents(self) -> list[float]:
         """A on L1, L2, L3."""
-        used = 0 if self.car is None else min(self.car.phases, self.phases_used)
+        used = 0 if self.car is None else self.car.uses(self.phases_used)
         return [self.car.ampere if self.car is not None and at < used else 0.0 for at in range(3)]
 
     def power(self) -> float:
@@ -241,6 +289,10 @@ class GoeCharger(ModbusDevice):
         match name:
             case "car":
                 self._plug(str(value))
+            case "replug":
+                if self.car is not None:
+                    self.car.replug()
+                    self.contactor = self.faults.has("welded") and self.contactor
             case "power_cycle":
                 self.ampere, self.force, self.contactor = self.ampere_flash, Force.NEUTRAL, False
             case "voltage":
@@ -260,6 +312,9 @@ class GoeCharger(ModbusDevice):
             "current_a": self.currents(),
             "power_w": self.power(),
             "contactor": self.contactor,
+            "pilot": self.pilot(now_ms),
+            "broken_under_load_count": self.broken_under_load_count,
+            "broken_a": self.broken_a,
             "ampere": self.ampere,
             "ampere_flash": self.ampere_flash,
             "flash_writes": self.flash_writes,

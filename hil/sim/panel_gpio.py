@@ -47,6 +47,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError(f"permit_ms must be {lowest} to {highest}")
 
 
+POWER_CYCLE = "power_cycle"
+
+
 class Line(msgspec.Struct):
     """What the computer does with one line."""
 
@@ -217,13 +220,17 @@ class Panel(LineDevice):
         self.poll(now_ms)
 
     def settings(self) -> Mapping[str, str]:
-        return {
+        return {POWER_CYCLE: "any value: the computer is off and on again, and drives nothing"} | {
             wired.name: f"1 actuates this {wired.kind}, 0 lets it go"
             for wired in self._inputs.values()
             if wired.follows is None and wired.name not in self._proofs
         }
 
     def set_physical(self, name: str, value: object, now_ms: int) -> None:
+        if name == POWER_CYCLE:
+            self._lines = {line: Line(at.pull) for line, at in self._lines.items()}
+            self.poll(now_ms)
+            return
         if (wanted := number(int(value) if isinstance(value, bool) else value, name, 0, 1)) not in (0, 1):
             raise ControlError(f"{name} must be 0 or 1, not {value}")
         self._actuated[name] = bool(wanted)

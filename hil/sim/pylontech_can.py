@@ -3,7 +3,8 @@
 Sources: Pylontech low-voltage CAN V1.2 (2018-04-08) for 0x351 to 0x35E; SMA FSS-ConnectingBat-TI-en-10 for 0x35A,
 0x35F and the marks of "not available"; dbc/pylontech_can.dbc for the bytes.
 Rules: positive current charges the pack, on the wire and in here. At full the charge limit is zero and at empty the
-discharge limit, as with the real thing, where neither is a fault. The pack obeys nobody: it offers limits.
+discharge limit, as with the real thing, where neither is a fault. The pack obeys nobody: it offers limits. Its cells,
+and how it takes its limits back near the ends and in the cold, stand in hil/cell.py and hil/sim/pack.py.
 It must never depend on the inverter's 0x305: several inverters do not send it. It only records what arrives.
 """
 
@@ -17,6 +18,7 @@ import msgspec
 from hil.can_frame import Frame
 from hil.sim.can_table import CAN_FAULTS, broken_frame, broken_signals, check_signal, load
 from hil.sim.device import CanDevice, ControlError, FaultKind, Json, Value, after, number
+from hil.sim.pack import Pack
 
 CYCLE_MS = 1000
 FOREIGN_IDS = (0x00F, 0x305, 0x306, 0x307)  # what inverters send to a BMS; the identifiers of a BMS are foreign too
@@ -56,6 +58,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     generation: Literal["old", "new"] = "old"
     limits_bytes: Literal[6, 8] = 8  # Pylontech documents 6; newer packs add the discharge voltage limit
     modules: int = 6
+    cells: int = 15  # in series
     capacity_ah: float = 300.0
     soc: float = 55.0
     soh: float = 98.0
@@ -65,11 +68,17 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     charge_voltage: float = 53.2
     discharge_voltage: float = 45.0
     current: float = 0.0
-    voltage: float | None = None  # None: follows the state of charge
+    voltage: float | None = None  # None: that of the cells
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.cells <= 200 or self.capacity_ah <= 0:
+            raise ValueError("cells must be 1 to 200, and capacity_ah more than 0")
+        if not 0 <= self.soc <= 100:
+            raise ValueError("soc must be 0 to 100 %")
 
 
 class PylontechBattery(CanDevice):
-    """Physics: a state of charge that integrates the plant's current, a straight open-circuit line, 5 mOhm."""
+    """The management on its bus; the current is the plant's, and everything else that is stored is in the pack."""
 
     fault_kinds = (
         *CAN_FAULTS,
@@ -82,7 +91,7 @@ class PylontechBattery(CanDevice):
         "charge_limit": "A",
         "discharge_limit": "A",
         "current": "A, positive charges; the plant overwrites it",
-        "voltage": "V",
+        "voltage": "V, whatever the cells have; 'cells' ends that",
         "charge_voltage": "V",
         "discharge_voltage": "V",
         "alarm": "name of an alarm to raise",
@@ -96,7 +105,6 @@ class PylontechBattery(CanDevice):
         self.values: dict[str, float] = {
             key: getattr(options, key)
             for key in (
-                "soc",
                 "soh",
                 "temperature",
                 "charge_limit",
@@ -106,6 +114,7 @@ class PylontechBattery(CanDevice):
                 "current",
             )
         }
+        self.pack = Pack(options.cells, options.capacity_ah, options.soc)
         self.fixed_voltage = options.voltage
         self.alarms: dict[str, int] = {}  # name -> RAISED or CLEARED; absent means never heard of
         self.warnings: dict[str, int] = {}
@@ -115,26 +124,25 @@ class PylontechBattery(CanDevice):
     # -- physics --
 
     def voltage(self) -> float:
-        """V at the terminals: 48.0 V empty, 52.5 V full, plus 5 mOhm."""
-        if self.fixed_voltage is not None:
-            return self.fixed_voltage
-        return 48.0 + 0.045 * self.values["soc"] + 0.005 * self.values["current"]
+        """V at the terminals."""
+        return self.pack.volt(self.values["current"]) if self.fixed_voltage is None else self.fixed_voltage
 
     def limits(self) -> tuple[float, float]:
-        """A charge and discharge that are offered now: none when full, empty, frozen cold or protecting itself."""
+        """A charge and discharge that are offered now: none when the pack protects itself."""
         raised = {name for name, code in self.alarms.items() if code == RAISED}
-        charge, discharge = self.values["charge_limit"], self.values["discharge_limit"]
-        if self.values["soc"] >= 100.0 or self.values["temperature"] < 0.0 or raised - {"low_voltage"}:
+        celsius, limit_v = self.values["temperature"], self.values["charge_voltage"]
+        charge = self.pack.charge_limit(self.values["charge_limit"], limit_v, celsius)
+        discharge = self.pack.discharge_limit(self.values["discharge_limit"], celsius)
+        if raised - {"low_voltage"}:
             charge = 0.0
-        if self.values["soc"] <= 0.0 or raised - {"high_voltage", "low_temp_charge", "high_temp_charge"}:
+        if raised - {"high_voltage", "low_temp_charge", "high_temp_charge"}:
             discharge = 0.0
         return charge, discharge
 
     def _integrate(self, now_ms: int) -> None:
-        hours = (now_ms - self._integrated_ms) / 3_600_000
+        self.pack.cell.step(self.values["current"], (now_ms - self._integrated_ms) / 1000)
         self._integrated_ms = now_ms
-        soc = self.values["soc"] + 100.0 * self.values["current"] * hours / self.options.capacity_ah
-        self.values["soc"] = min(100.0, max(0.0, soc))
+        self.pack.judge(self.values["charge_limit"], self.values["charge_voltage"])
 
     def to_plant(self, now_ms: int) -> Json:
         self._integrate(now_ms)
@@ -181,7 +189,7 @@ class PylontechBattery(CanDevice):
             self._frame(
                 "BMS_STATE",
                 4 if old else 6,
-                {"StateOfCharge": round(self.values["soc"]), "StateOfHealth": round(self.values["soh"])},
+                {"StateOfCharge": round(self.pack.soc), "StateOfHealth": round(self.values["soh"])},
             ),
             self._frame("BMS_MEASUREMENT", 6, self._measurement_raw()),
         ]
@@ -212,7 +220,7 @@ class PylontechBattery(CanDevice):
     def _limits_raw(self) -> dict[str, int]:
         charge, discharge = self.limits()
         return TABLE["BMS_LIMITS"].raw(
-            ChargeVoltageLimit=self.values["charge_voltage"],
+            ChargeVoltageLimit=self.pack.voltage_limit(self.values["charge_voltage"]),
             ChargeCurrentLimit=charge,
             DischargeCurrentLimit=discharge,
             DischargeVoltageLimit=self.values["discharge_voltage"],
@@ -249,7 +257,7 @@ class PylontechBattery(CanDevice):
 
     def _requests(self) -> Frame:
         charge, discharge = self.limits()
-        soc = self.values["soc"]
+        soc = self.pack.soc
         return self._frame(
             "BMS_REQUEST",
             2,
@@ -268,9 +276,12 @@ class PylontechBattery(CanDevice):
         if name in ("alarm", "warning", "clear_alarm"):
             self._set_alarm(name, str(value))
         elif name == "voltage":
-            self.fixed_voltage = number(value, name, 0, 100)
+            self.fixed_voltage = None if value == "cells" else number(value, name, 0, 1000)
+        elif name == "soc":
+            self.pack.set_soc(number(value, name, 0, 100))
         else:
             self.values[name] = number(value, name, -1200, 1200)
+        self._integrate(now_ms)
 
     def _set_alarm(self, what: str, name: str) -> None:
         if name not in ALARM_PAIRS:
@@ -285,11 +296,23 @@ class PylontechBattery(CanDevice):
     def state(self, now_ms: int) -> Json:
         self._integrate(now_ms)
         charge, discharge = self.limits()
+        cell, cells = self.pack.cell, self.options.cells
         return {
+            "soc": self.pack.soc,
             **self.values,
             "voltage": self.voltage(),
             "charge_offered": charge,
             "discharge_offered": discharge,
+            "charge_voltage_offered": self.pack.voltage_limit(self.values["charge_voltage"]),
+            "full": self.pack.full,
+            "empty": self.pack.empty,
+            "cell_v": cell.volt(self.values["current"]),
+            "hysteresis_mv": 1000 * cell.hysteresis_v,
+            "charged_ah": cell.charged_ah,
+            "discharged_ah": cell.discharged_ah,
+            "charged_wh": cells * cell.charged_wh,
+            "discharged_wh": cells * cell.discharged_wh,
+            "loss_wh": cells * cell.loss_wh,
             "alarms": sorted(name for name, code in self.alarms.items() if code == RAISED),
             "warnings": sorted(name for name, code in self.warnings.items() if code == RAISED),
         }

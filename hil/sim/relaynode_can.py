@@ -14,7 +14,9 @@ It must never close a contact that no valid command asks for, unless a fault (we
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import ClassVar
 
 import msgspec
 
@@ -77,6 +79,7 @@ class RelayNode(CanDevice):
     )
 
     plant_ms = 20  # what hangs behind a contact is off within milliseconds
+    settable: ClassVar[Mapping[str, str]] = {"power_cycle": "any value: off and on again; what is welded stays"}
 
     def __init__(self, name: str, options: Options, now_ms: int) -> None:
         super().__init__(name)
@@ -218,6 +221,13 @@ class RelayNode(CanDevice):
 
     # -- control --
 
+    def set_physical(self, name: str, value: object, now_ms: int) -> None:  # noqa: ARG002 - there is one, of any value
+        """Without supply it forgets what it was told."""
+        self.coils, self.permit = 0, False
+        self._counter_seen = self._pulse_seen = None
+        self._drop_ms = self._permit_until_ms = NEVER_MS
+        self._contactors.step(self.driven(), now_ms)
+
     def on_fault(self, name: str, params: dict[str, Value], now_ms: int) -> None:
         check_signal({"RELAY_STATUS": STATUS}, name, params)
         self._contactors.check(name, params, now_ms)
@@ -240,6 +250,13 @@ class RelayNode(CanDevice):
 
     def to_plant(self, now_ms: int) -> Json:  # noqa: ARG002
         return {"kind": "relays", "contacts": self._contactors.closed()}
+
+    def from_plant(self, view: Json, now_ms: int) -> None:
+        """What flowed has welded contacts (hil/plant_contacts.py): from now on that is a fault like any other."""
+        welded = view.get("welded")
+        for contact in welded if isinstance(welded, list) else []:
+            self.faults.add("welded", {"contact": contact})
+            self.note(now_ms, "welded", contact=contact)
 
 
 def make(name: str, options: Options, now_ms: int) -> RelayNode:

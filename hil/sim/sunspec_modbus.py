@@ -5,6 +5,7 @@ Rules: function code 3 reads, 16 writes model 123 from Conn to WMaxLim_Ena; a wr
 When WMaxLimPct_RvrtTms has passed without a new limit, the limit is LIFTED: Ena is 0 again and the roof gives what it
 has. RvrtTms 0 never reverts, and `honours_revert: false` is a maker that keeps the limit whatever RvrtTms says.
 WinTms and RmpTms are kept and shown, and change nothing: the ramp is that of the options.
+Outside the grid's limits of voltage and frequency it is off, and starts anew when they are good again.
 It must never produce more than the sun gives: a cloud is felt at once, only the limit and the way up have a ramp.
 """
 
@@ -12,13 +13,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
-from importlib.resources import files
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
-import yaml
 
 from hil.sim.device import NEVER_MS, ControlError, FaultKind, Json, Value, number
 from hil.sim.modbus import (
@@ -31,18 +30,17 @@ from hil.sim.modbus import (
     RefusedError,
     place,
 )
-from hil.sim.register_table import Register, RegisterTable, to_words
+from hil.sim.register_table import RegisterTable, to_words
+from hil.sim.sunspec_points import DOCUMENT, NOT_IMPLEMENTED, POWER_RAW_MAX, Point
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((files("dbc") / "sunspec_modbus.yaml").read_text("utf-8"))
-NOT_IMPLEMENTED: Mapping[str, int] = DOCUMENT["not_implemented"]
 MARKER = to_words(b"SunS")
 COMMON, VENDOR, INVERTER, CONTROLS = 1, 64_110, 103, 123
 HEADER_WORDS = 2  # identifier and length
 SCALES = {(INVERTER, 6): -2, (INVERTER, 13): -1, (INVERTER, 17): -2, (INVERTER, 26): 0, (INVERTER, 37): -1}
 POWER_SCALE, PERCENT_SCALE = (INVERTER, 15), (CONTROLS, 23)
-POWER_RAW_MAX = 32_767
 TOTAL_CURRENT, VENDOR_STATE = 2, 39
 CONNECTED, LIMIT, WINDOW, REVERT, RAMP, ENABLED = 4, 5, 6, 7, 8, 9  # offsets in model 123
+GRID_V, GRID_HZ = (184.0, 264.5), (47.5, 51.5)  # of VDE-AR-N 4105:2011, at once; its ten-minute mean is left out
 WAKE_W = 20.0  # less sun than this leaves the inverter asleep
 PHASES = (1, 2, 3)
 
@@ -99,30 +97,6 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError("rated_w does not fit power_exponent; take a larger exponent or dynamic_scale")
 
 
-@dataclass(frozen=True, slots=True)
-class Point(Register):
-    """A number of a model: `factor` is what its scale factor says, whose own address is `scale` (None without)."""
-
-    scale: int | None
-
-    @property
-    def words(self) -> int:
-        return 2 if self.kind == "acc32" else 1
-
-    def pack(self, value: float) -> list[int]:
-        raw = round(value / self.factor)
-        match self.kind:
-            case "acc32":
-                return to_words((raw % (1 << 32)).to_bytes(4, "big"))
-            case "i16":
-                return [min(max(-POWER_RAW_MAX, raw), POWER_RAW_MAX) & 0xFFFF]
-        return [min(max(0, raw), 0xFFFE)]
-
-    def sentinel(self) -> list[int]:
-        """The words that say "not implemented"."""
-        return to_words(NOT_IMPLEMENTED[self.kind].to_bytes(2 * self.words, "big"))
-
-
 class SunspecInverter(ModbusDevice):
     """The inverter and its roof."""
 
@@ -153,7 +127,7 @@ class SunspecInverter(ModbusDevice):
         self.controls = {CONNECTED: 1, LIMIT: round(100 / 10.0**options.percent_exponent)}
         self.controls |= dict.fromkeys((WINDOW, REVERT, RAMP, ENABLED), 0)
         self.power, self.energy_wh, self.fault, self.temperature = 0.0, 0.0, 0, 25.0
-        self.voltages, self.supplied = [230.0] * 3, True
+        self.voltages, self.hertz, self.supplied = [230.0] * 3, 50.0, True
         self._own_sun_w, self._plant_sun_w = options.pv_w, 0.0
         self._stepped_ms, self._revert_at_ms = now_ms, NEVER_MS
         self._produces_from_ms: int | None = None  # None while it does not run at all
@@ -181,7 +155,9 @@ class SunspecInverter(ModbusDevice):
         return self.options.rated_w * percent / 100
 
     def _on_grid(self) -> bool:
-        return bool(self.controls[CONNECTED]) and self.supplied and self.voltages[0] > 0
+        volts = self.voltages[: self.options.phases]
+        good = GRID_V[0] <= min(volts) and max(volts) <= GRID_V[1] and GRID_HZ[0] <= self.hertz <= GRID_HZ[1]
+        return bool(self.controls[CONNECTED]) and self.supplied and good
 
     def state_code(self, now_ms: int) -> State:
         """St, as register 38 of the model tells it."""
@@ -270,7 +246,7 @@ class SunspecInverter(ModbusDevice):
     def _values(self, now_ms: int) -> dict[str, float | None]:
         values: dict[str, float | None] = {
             "power": self.power,
-            "frequency": 50.0,
+            "frequency": self.hertz,
             "energy": self.energy_wh,
             "temperature": self.temperature,
             "state": self.state_code(now_ms),
@@ -349,6 +325,7 @@ class SunspecInverter(ModbusDevice):
         volts = view.get("voltage_v")
         if isinstance(volts, list):
             self.voltages = [number(volt, "voltage_v", 0, 500) for volt in volts]
+        self.hertz = number(view.get("frequency_hz", self.hertz), "frequency_hz", 0, 100)
         if "pv_w" in view:
             self._plant_sun_w = number(view["pv_w"], "pv_w", 0, 1e6)
         self.supplied = bool(view.get("supplied", True))

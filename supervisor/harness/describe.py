@@ -9,7 +9,7 @@ from pathlib import Path
 from drivers.contract import BusKind
 from supervisor.harness.ports import address
 from supervisor.kernel.mains import Circuit
-from supervisor.kernel.plan import Plan
+from supervisor.kernel.plan import Plan, Target
 from supervisor.kernel.signal import Source
 from supervisor.kernel.span import Bands
 from supervisor.loader.load import load
@@ -31,7 +31,8 @@ class AboutDevice:
 
 @dataclass(frozen=True)
 class AboutTarget:
-    """Something that can be asked for, in the kernel's units. ``forbidden``: open intervals that it cannot do."""
+    """Something that can be asked for, in the kernel's units. ``forbidden``: open intervals that it cannot do;
+    ``silent``: what its bus says by itself ``silent_after_ms`` after the guardian's last word, None for nothing."""
 
     name: str
     unit: str
@@ -39,6 +40,8 @@ class AboutTarget:
     hi: int
     forbidden: Bands
     contactor: bool
+    silent: int | None
+    silent_after_ms: int
 
 
 @dataclass(frozen=True)
@@ -69,18 +72,27 @@ def about(folder: Path) -> About:
     """The site in ``folder``. Raises DocumentError where the product would not take it."""
     loaded = load(folder)
     site, plan = loaded.site, loaded.plan
+    silences = {
+        f"{device.name}.{place.spec.name}": ((device.silence_image or {}).get(place.spec.name), device.silence_after_ms)
+        for bus in site.buses
+        for device in bus.devices
+        for place in device.outputs
+    }
     return About(
         title=site.name,
         cycle_ms=site.cycle_ms,
         simulated=all(bus.simulated for bus in site.buses),
         devices=tuple(_device(bus, device) for bus in site.buses for device in bus.devices),
-        targets=tuple(
-            AboutTarget(target.id, target.unit, target.lo, target.hi, target.bands, target.contactor is not None)
-            for target in plan.targets
-        ),
+        targets=tuple(_target(target, silences) for target in plan.targets),
         circuits=tuple(_circuit(plan, circuit) for circuit in plan.circuits),
         asks=tuple(name for name, entry in loaded.entries.items() if entry.token),
     )
+
+
+def _target(target: Target, silences: Mapping[str, tuple[int | None, int]]) -> AboutTarget:
+    silent, after_ms = silences.get(target.id, (None, 0))
+    switched = target.contactor is not None
+    return AboutTarget(target.id, target.unit, target.lo, target.hi, target.bands, switched, silent, after_ms)
 
 
 def _device(bus: BusSite, device: DeviceSite) -> AboutDevice:

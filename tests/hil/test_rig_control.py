@@ -77,7 +77,7 @@ def test_a_mistake_is_told_with_its_remedy(family: str, request_: dict[str, obje
         ("panel_gpio", {"fault": "chatter", "input": "car_button", "ms": 0}, "ms must be 1 or more"),
         ("panel_gpio", {"fault": "welded", "contact": 2}, "contact must be 1 to 1"),
         ("panel_gpio", {"set": "car_button", "value": 0.5}, "must be 0 or 1"),
-        ("panel_gpio", {"set": "lamp", "value": 1}, "cannot set 'lamp': this device has car_button"),
+        ("panel_gpio", {"set": "lamp", "value": 1}, "cannot set 'lamp': this device has power_cycle, car_button"),
         ("pylontech_can", {"set": "alarm", "value": "boredom"}, "no alarm 'boredom'"),
         ("pylontech_can", {"set": "soc", "value": "much"}, "soc must be float"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,10 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_of_the_rig_imports_the_product(path: Path) -> None:
-    assert not imported(path) & {"supervisor", "drivers", "policies"}
+    if path == ROOT / "bench" / "virtual.py":  # the one door, to the one room that is made for it
+        assert re.findall(r"(?:from|import) (supervisor[.\w]*)", path.read_text("utf-8")) == ["supervisor.harness"] * 2
+    else:
+        assert not imported(path) & {"supervisor", "drivers", "policies"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "sim").glob("*.py")), ids=lambda path: path.name)

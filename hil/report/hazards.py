@@ -1,0 +1,36 @@
+"""What the hazards are called, for tables. docs/safety says what answers them."""
+
+from __future__ import annotations
+
+HAZARDS = {
+    "H01": "two sources closed onto one conductor",
+    "H02": "switched under load",
+    "H03": "a contactor welds, or its coil or feedback fails",
+    "H04": "a fuse or a phase overloaded",
+    "H05": "an orchestrator dies and its last word stays",
+    "H06": "a keep-alive defeats a device's own failsafe",
+    "H07": "a sensor freezes, jumps or lies",
+    "H08": "the battery's limits ignored or late",
+    "H09": "the battery outside its state-of-charge window",
+    "H10": "export above the permitted, dimming lost",
+    "H11": "relays chatter, pumps cycled",
+    "H12": "restart or power cut in the middle",
+    "H13": "the supervisor hangs, starves or is killed",
+    "H14": "somebody on the network asks",
+    "H15": "two controllers fight over one target",
+    "H16": "nobody knows why it does not charge",
+    "H17": "a wrong configuration goes live",
+    "H18": "the clock jumps",
+    "H19": "a fault that comes back all night",
+    "H20": "test or maintenance forgotten",
+    "H21": "flash memory worn out",
+    "H22": "the log fills the disk",
+    "H23": "a person is re-energised",
+    "H24": "an island without bond, closing out of phase",
+    "H25": "no precharge, unequal strings paralleled",
+    "H26": "lithium charged too cold or too deep, smoke",
+    "H27": "terminals and cables overheat",
+    "H28": "swapped clamps, phases or addresses",
+    "H29": "the coils' supply sags",
+    "H30": "each setpoint permitted, together an oscillation",
+}
