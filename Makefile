@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:8080
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test check prove bench fuzz day lock clean peers
+.PHONY: help run observe test check prove bench fuzz day lock clean peers rig hil
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,6 +37,12 @@ prove: $(VENV)/dev ## machines and changeovers explored to closure; their pages 
 
 bench: $(VENV)/dev ## P1 and P4 to P8, each beside a floor of the same run
 	$(BIN)/python -m tests.bench
+
+rig: $(VENV)/runtime ## all scenarios on the virtual bench, with pages: build/rig/index.html
+	$(BIN)/powerwarden-rig run --jobs 2 --out build/rig
+
+hil: $(VENV)/runtime ## all scenarios on the loopback bench: real processes, real time (about a minute each)
+	$(BIN)/powerwarden-rig run --bench loopback --out build/rig
 
 peers: $(VENV)/dev ## real Home Assistants and a real Node-RED as clients; the first time installs them (some 2 GB below build/peers)
 	$(BIN)/python tests/peers/homeassistant_install.py

@@ -197,20 +197,21 @@ class _Parts:
     def _scene(
         self, title: str, why: str, hazards: list[str], length_s: int, timeline: list[Scene], expect: list[Scene]
     ) -> Scene:
-        expect = expect or [{"eventually": "true", "why": "this site has nothing that could be judged here"}]
+        expect = [*expect, {"never": "count(plant.fuse_blown) > 0", "why": "a fuse of 35 A in the house melts"}]
         scene = {"title": title, "why": why, "hazards": hazards, **self._common, "length": f"{length_s} s"}
         return scene | {"timeline": timeline, "expect": expect}
 
     def _wishes(self) -> Iterator[Scene]:
-        """Everything that takes an amount of current is wanted whole, by the first who may ask."""
+        """Everything that takes an amount of current is wanted whole, by everybody who may ask; no battery helps."""
+        yield {"at": "10 s", "set": {"plant.battery_w": 0}}
         for number, car in enumerate(self._cars):
             for who in self._told.asks:
                 wish = {"as": who, "set": car.name, "to": f"{car.hi // 1_000} A", "kind": "setting", "for": "1 h"}
                 yield {"at": f"{15 + number} s", "ask": wish}
 
     def _much_w(self) -> int:
-        """Watts on each phase that leave 6 A of the fuse."""
-        return (max(self._fuse_a, 16) - 6) * VOLT
+        """Watts on each phase that leave 8 A of the fuse: what a car takes at least, and a little."""
+        return (max(self._fuse_a, 16) - 8) * VOLT
 
     def _fuse(self) -> Iterator[Scene]:
         if self._fuse_a:

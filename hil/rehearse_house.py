@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from hil.bench.virtual import About, AboutDevice
@@ -52,9 +53,10 @@ def house_text(about: About, site: Path) -> tuple[str, list[str]]:
 
 def _device(device: AboutDevice, proofs: Mapping[str, str]) -> dict[str, Any]:
     """One simulated device: its wire, and those options that simulator and documents both have."""
-    known = importlib.import_module(f"hil.sim.{device.family}").Options.__struct_fields__
+    options_type: type[msgspec.Struct] = importlib.import_module(f"hil.sim.{device.family}").Options
     wires = {"can": {"bus": device.bus}, "gpio": {"lines": device.bus}, "modbus": _modbus(device)}
-    options = {name: value for name, value in device.options.items() if name in known}
+    given = {name: _as_number(value) for name, value in device.options.items()}
+    options = {name: value for name, value in given.items() if _is_taken(options_type, name, value)}
     if "inputs" in options:
         options["inputs"] = ", ".join(_input(device.name, part, proofs) for part in str(options["inputs"]).split(","))
     if "rating_w" in device.options:
@@ -62,6 +64,20 @@ def _device(device: AboutDevice, proofs: Mapping[str, str]) -> dict[str, Any]:
     if device.family == "goe_modbus":
         options |= {"car": "plugged", "car_ampere_max": int(device.options["max_ampere"])}
     return {"sim": device.family, **wires[device.kind], **options}
+
+
+def _as_number(value: int | bool | str) -> int | bool | str:
+    """The documents choose from words, some of which are numbers."""
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _is_taken(options_type: type[msgspec.Struct], name: str, value: object) -> bool:
+    """Does the simulator have this option, with this value? ("auto" is a driver's word, and 0 may mean none.)"""
+    try:
+        msgspec.convert({name: value}, options_type)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _modbus(device: AboutDevice) -> dict[str, str]:

@@ -75,8 +75,15 @@ def parser() -> argparse.ArgumentParser:
     acl = verbs.add_parser("acl", help="the MQTT broker's access list, made from the site document")
     acl.add_argument("site", type=Path, help="the site's folder")
     acl.add_argument("--format", choices=["mosquitto"], default="mosquitto", help="for which broker (mosquitto)")
+    _walk_verb(verbs)
     _keys(verbs)
     return top
+
+
+def _walk_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from supervisor.walk.options import describe
+
+    describe(verbs.add_parser("walk", help="move each load, and prove that the expected sensor and contact answers"))
 
 
 def _keys(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -309,10 +316,18 @@ def _draw(chosen: argparse.Namespace) -> int:
     return run(load(chosen.site), chosen.out)
 
 
+def _walk(chosen: argparse.Namespace) -> int:
+    from supervisor.walk.main import run
+    from supervisor.walk.options import asked
+
+    return run(asked(chosen))
+
+
 VERBS = {
     "run": _run,
     "check": _check,
     "status": _status,
+    "walk": _walk,
     "explain": _explain,
     "draw": _draw,
     "replay": _replay,

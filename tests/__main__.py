@@ -3,8 +3,9 @@
     python -m tests                        all of them
     python -m pytest tests/kernel -k fuse  some of them, as ever
 
-Suites that run whole houses wait most of the time, and those of the kernel compute; one after the other they would take
-half as long again. Who computes has the lower priority, so that a house on the same machine keeps its times.
+Suites that run whole houses wait most of the time, and those of the kernel and of virtual houses compute; one after the
+other they would take half as long again. Who computes has the lower priority, so that a house on the same machine
+keeps its times.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-COMPUTING = {"kernel", "loader", "check", "prove", "replay", "draw", "explain", "drivers", "walls"}
+COMPUTING = {"kernel", "loader", "check", "prove", "replay", "draw", "explain", "drivers", "walls", "rig", "walk"}
 LOG = HERE.parent / "build" / "test-computing.log"
 NICE = 10
 

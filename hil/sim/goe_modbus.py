@@ -180,9 +180,11 @@ class GoeCharger(ModbusDevice):
         return f"{self.car.state if self.car is not None else 'A'}{2 if self.offer(now_ms) > 0 else 1}"
 
     def currents(self) -> list[float]:
-        """A on L1, L2, L3."""
-        used = 0 if self.car is None else self.car.uses(self.phases_used)
-        return [self.car.ampere if self.car is not None and at < used else 0.0 for at in range(3)]
+        """A on L1, L2, L3; none where there is no voltage."""
+        if self.car is None:
+            return [0.0] * 3
+        used = self.car.uses(self.phases_used)
+        return [self.car.ampere * (at < used and volt > 0) for at, volt in enumerate(self.voltages)]
 
     def power(self) -> float:
         """W."""

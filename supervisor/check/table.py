@@ -6,7 +6,7 @@ by the examples themselves (examples.py).
 
 from __future__ import annotations
 
-from supervisor.check import asking, limiting, wiring
+from supervisor.check import asking, limiting, walked, wiring
 from supervisor.check.finding import Kind, Severity
 
 E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
@@ -152,6 +152,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("simulated_beside_real", W,
          "A simulated bus in one house with a real one: decisions about real devices rest on invented readings.",
          "remove 'simulated', or the bus", wiring.simulated_beside_real),
+    Kind("not_walked", N,
+         "A site with real devices, and no record of a walk that proves each load, sensor and contact of exactly these"
+         " documents. Swapped clamps, phases and addresses are found by no other check.",
+         "walk it before it leaves observe: powerwarden walk; see docs/walk.md", walked.not_walked),
     # ---- the documents' own examples
     Kind("example_unreadable", E,
          "An example or a situation that cannot be tried out as it is written.",

@@ -341,15 +341,19 @@ class Harness:
     def _note(self, who: str, target: str, verdict: str, text: str) -> None:
         self.answers.append(Answered(self.now_ms, who, target, verdict, text))
 
+    def picture(self) -> tuple[wire.Describe, wire.Snapshot] | None:
+        """What the guardian tells the gateway; None while there is nobody who could."""
+        guardian = self._guardian
+        shown = None if guardian is None else guardian.picture()
+        return None if guardian is None or shown is None else (guardian.describe, shown)
+
     # ---- what it says of itself --------------------------------------------------------------------------------------
     def said(self) -> Said:
         """What a live view would show now; the mode is "absent" while no guardian runs."""
-        guardian = self._guardian
-        if guardian is None:
-            return Said("absent", {}, {})
-        told, shown = guardian.describe, guardian.picture()
-        if shown is None:
-            return Said("starting", {}, {})
+        picture = self.picture()
+        if picture is None:
+            return Said("absent" if self._guardian is None else "starting", {}, {})
+        told, shown = picture
         machines = {info.id: info.states[at.state] for info, at in zip(told.machines, shown.machines, strict=True)}
         outputs = {
             info.id: None if at.output is None else at.output / _SCALE.get(info.unit, ("", 1))[1]

@@ -42,7 +42,7 @@ def connected(scene: Scene) -> None:
 def fresh(scene: Scene, watcher: Probe) -> None:
     """Wait until each device of the optimiser has said something new: what it takes readings from."""
     before = len(watcher.heard)
-    scene.house.fault("wallbox", set="voltage", value=next(VOLTS))
+    scene.house.fault("plant", set="grid_v", value=next(VOLTS))  # what both of them show
     scene.house.fault("plant", set="pv_w", value=next(SUNS))
     for device in ("meter", "wallbox"):
         watcher.next(f"powerwarden/device/{device}/state", before)
@@ -54,7 +54,7 @@ def optimising(scene: Scene, watcher: Probe, pv_w: int) -> None:
     before = len(watcher.heard)
     scene.nodered.press("pw_live_on")
     scene.nodered.press("pw_live_tick")
-    scene.house.fault("wallbox", set="voltage", value=next(VOLTS))  # so that it says something within 30 s
+    scene.house.fault("plant", set="grid_v", value=next(VOLTS))  # so that it says something within 30 s
 
     ticking(scene, lambda: any(got.topic == SET for got in list(watcher.heard)[before:]), "it asks", 40.0)
 
