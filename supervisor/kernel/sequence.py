@@ -83,11 +83,12 @@ def _looked_at(plan: Plan, target: Target, state: TargetState, around: Around) -
 def _change(
     plan: Plan, index: int, switch: Switch, states: Sequence[TargetState], wanted: int, around: Around
 ) -> Switch:
-    """One cycle of a changeover: a rule that forbids the wish means its safe place, now; one that cannot be answered
-    means that it stays."""
+    """One cycle of a changeover: a rule that forbids the wish, or where it is, means its safe place, now, even if that
+    is what is wished anyway; one that cannot be answered means that it stays."""
     position = plan.changeovers[index].target
     span, target = around.spans[position], plan.targets[position]
-    if not span.lo <= wanted <= span.hi or states[position].stopped_by:
+    barred = not span.lo <= wanted <= span.hi or not span.lo <= switch.at <= span.hi
+    if barred or states[position].stopped_by:
         return changeover.step(plan, index, switch, states, target.safe, True, around.image, around.now_ms)
     if position in around.frozen:
         wanted = switch.at

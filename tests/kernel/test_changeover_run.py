@@ -179,6 +179,16 @@ def test_a_wish_waits_for_its_dwell_and_a_stop_and_a_trip_do_not() -> None:
     assert run.step in ("draining", "breaking")
 
 
+def test_a_trip_does_not_wait_for_the_dwell_either_where_its_safe_place_is_wished_anyway() -> None:
+    run = parked(about=yard(dwell_ms=60_000), drawing=False)
+    run.release()
+    run.go(1_000)
+    assert (run.step, run.at) == ("resting", "a"), "a mere wish waits"
+    run.plant.alarm = 1
+    run.go(100)
+    assert run.step in ("draining", "breaking")
+
+
 def test_a_hand_does_not_wait_for_the_dwell_and_what_comes_after_it_does() -> None:
     run = parked(about=yard(dwell_ms=20_000), place="b", drawing=False)
     run.press()
