@@ -77,11 +77,12 @@ class VirtualBench:
         self.world.listener = self.harness
         if scenario.house.plant.sun is not None:
             self.world.control("plant", {"set": "wall", "value": scenario.wall})
-        names = {name.partition(".")[0] for e in scenario.expectations for name in e.condition.names}
-        names |= {name.partition(".")[0] for name in scenario.show}
+        facts = [*(name for e in scenario.expectations for name in sorted(e.condition.names)), *scenario.show]
+        names = {name.partition(".")[0] for name in facts}
         there = [*self.world.devices, "plant"]
         self._fast = [name for name in there if name in names]
-        self._slow = [name for name in there if name not in self._fast]
+        self._slow = there
+        self._only = self.world.keys(facts)
         self._slow_facts: dict[str, Fact] = {}
         self._slow_ms = self._said_ms = START_MS
         self._said: Mapping[str, object] = {}
@@ -193,4 +194,4 @@ class VirtualBench:
         if now_ms >= self._said_ms:
             said = self.harness.said()
             self._said, self._said_ms = {"mode": said.mode, **said.machines, **said.outputs}, now_ms + SAID_MS
-        return Moment(now_ms - START_MS, self._slow_facts | dict(self.world.facts(self._fast)), self._said)
+        return Moment(now_ms - START_MS, self._slow_facts | dict(self.world.facts(self._fast, self._only)), self._said)

@@ -15,7 +15,7 @@ It must never know the product: whoever supervises is a ``Listener``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Protocol
 
@@ -217,15 +217,27 @@ class World:
             self.control("plant", {"set": f"grid_l{phase}_v", "value": volt})
 
     # ---- looking ---------------------------------------------------------------------------------------------------
-    def facts(self, names: Sequence[str]) -> Iterator[tuple[str, Fact]]:
-        """The facts of these devices (and "plant") now."""
+    def facts(self, names: Iterable[str], only: Container[str] | None = None) -> Iterator[tuple[str, Fact]]:
+        """The facts of these devices (and "plant") now. ``only``: those under these keys of the states (``keys``)."""
         for name in names:
-            if name == "plant":
-                yield from facts_of(name, self.plant.state(self.now_ms))
-            else:
-                device = self.devices[name]
-                yield from facts_of(name, device.state(self.now_ms))
-                yield f"{name}.writes", float(device.write_count)
+            there: Device = self.plant if name == "plant" else self.devices[name]
+            state = there.state(self.now_ms)
+            if only is not None:
+                state = {key: value for key, value in state.items() if f"{name}.{key}" in only}
+            yield from facts_of(name, state)
+            if there is not self.plant:
+                yield f"{name}.writes", float(there.write_count)
+
+    def keys(self, facts: Iterable[str]) -> frozenset[str]:
+        """The keys of the states, "DEVICE.KEY", under which these facts are."""
+        found = set()
+        for fact in facts:
+            name, _, rest = fact.partition(".")
+            there: Device | None = self.plant if name == "plant" else self.devices.get(name)
+            for key in () if there is None else there.state(self.now_ms):
+                if rest == key or rest.startswith(f"{key}_"):
+                    found.add(f"{name}.{key}")
+        return frozenset(found)
 
 
 def is_at(entry: Entry, endpoint: str) -> bool:

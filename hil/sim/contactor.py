@@ -83,6 +83,8 @@ class Supply:
 
     def volt(self) -> float:
         """Volts at the coils."""
+        if not self._faults.any():
+            return SUPPLY_V
         levels = [float(params["volt"]) for params in self._faults.all("coil_supply")[-1:]]
         if (sagging := self._faults.get("sagging")) is not None and self._collapsed:
             levels.append(float(sagging["volt"]))
@@ -140,6 +142,8 @@ class Contactors:
 
     def _fault(self, name: str, index: int) -> dict[str, Value] | None:
         """The newest fault of this kind on one contact."""
+        if not self._faults.any():
+            return None
         found = [params for params in self._faults.all(name) if params["contact"] == index + 1]
         return found[-1] if found else None
 
