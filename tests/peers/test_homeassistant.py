@@ -11,6 +11,7 @@ import signal
 import time
 from typing import Any
 
+import pytest
 import yaml
 from homeassistant_scene import Scene
 from running_house import ROOT
@@ -20,7 +21,9 @@ from supervisor.gateway import units
 from supervisor.gateway.mqtt.homeassistant import announce, devices
 
 BLUEPRINT = ROOT / "deploy" / "homeassistant" / "blueprints" / "automation" / "powerwarden" / "live_optimiser.yaml"
-CAR, SLIDER = "wallbox.current", "number.wallbox_current"
+CAR, SLIDER, MODE = "wallbox.current", "number.wallbox_current", "sensor.powerwarden_mode"
+SIGHT_S = 10.0  # for everybody to see the truth again
+HOME_TRIES_EVERY_S = 10.0  # Home Assistant's own pause between two attempts to reach its broker
 
 
 def bodies(told: wire.Describe) -> dict[str, dict[str, Any]]:
@@ -196,6 +199,29 @@ def test_after_its_restart_home_assistant_shows_the_truth_within_ten_seconds(sce
     scene.home.start()
     scene.until_state("switch.relays_coil_1", "on", 10.0)
     scene.until_state("sensor.relays_coil_1_held_by", "phone", 10.0)
+
+
+@pytest.mark.parametrize("order", ["broker", "homeassistant broker gateway", "gateway homeassistant broker"])
+def test_killed_in_any_order_a_setting_survives_and_home_assistant_shows_the_truth(scene: Scene, order: str) -> None:
+    assert scene.home.do("number.set_value", entity_id=SLIDER, value=9) == 200
+    scene.until_state(SLIDER, "9", 5.0)
+    for part in order.split():
+        if part == "broker":
+            scene.broker.kill()
+            scene.broker.start()
+        elif part == "homeassistant":
+            scene.home.stop(kill=True)
+            scene.home.start()
+        else:
+            before = scene.house.process(part).pid
+            scene.house.kill(part)
+            scene.house.until(
+                lambda old=before: scene.house.healthy() and scene.house.process("gateway").pid != old, "back"
+            )
+    for entity, truth in ((SLIDER, "9"), ("sensor.wallbox_current_held_by", "homeassistant"), (MODE, "normal")):
+        scene.until_state(entity, truth, SIGHT_S + HOME_TRIES_EVERY_S)
+    scene.home.do("button.press", entity_id="button.wallbox_current_release")
+    scene.until_state("sensor.wallbox_current_held_by", "nobody")
 
 
 def test_a_device_that_left_the_site_leaves_home_assistant(scene: Scene) -> None:
