@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:8080
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test check prove bench fuzz day lock clean peers rig hil
+.PHONY: help run observe test check prove bench fuzz day lock clean peers rig hil planted
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ rig: $(VENV)/runtime ## all scenarios on the virtual bench, with pages: build/ri
 
 hil: $(VENV)/runtime ## all scenarios on the loopback bench: real processes, real time (about a minute each)
 	$(BIN)/powerwarden-rig run --bench loopback --out build/rig
+
+planted: $(VENV)/dev ## more than forty faults planted in the product, each of which one scenario has to notice
+	POWERWARDEN_ALL_PLANTED=1 $(BIN)/python -m pytest tests/rig/test_planted_product.py
 
 peers: $(VENV)/dev ## real Home Assistants and a real Node-RED as clients; the first time installs them (some 2 GB below build/peers)
 	$(BIN)/python tests/peers/homeassistant_install.py

@@ -39,6 +39,7 @@ SAMPLES_PER_PACKET = 512
 POLLS_PER_TURN = 12  # a driver that goes on asking is asked again: 20 ms apart on the appliance
 Port = CanPort | ModbusPort | GpioPort
 _SCALE = {"mA": ("A", 1_000), "mW": ("W", 1_000), "mV": ("V", 1_000), "permille": ("%", 10), "ms": ("s", 1_000)}
+_SCALE |= {"code": ("position", 1)}
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,13 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from planted_fault import Planted
+from planted_scenes_b import PEOPLE_AND_MACHINES
 
 ROOT = Path(__file__).parents[2]
 RUN_S = 120.0
-
-
-@dataclass(frozen=True)
-class Planted:
-    """``caught_by``: a scenario of the rig, and words of the expectation in it that must not hold."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    caught_by: str
-    words: str
 
 
 PLANTED = (
@@ -49,7 +39,8 @@ PLANTED = (
     Planted(
         "a driver repeats what it heard last while its meter is silent",
         "drivers/modbus_poll.py",
-        "        if place is None or isinstance(reply, Failure):\n            return heard\n        group, asked_ms = place\n",
+        "        if place is None or isinstance(reply, Failure):\n            return heard\n"
+        "        group, asked_ms = place\n",
         "        if place is None:\n            return heard\n        group, asked_ms = place\n"
         "        kept = self.__dict__.setdefault('kept', {})\n"
         "        if isinstance(reply, Failure):\n            return kept.get(group.name, heard)\n"
@@ -106,7 +97,7 @@ PLANTED = (
         "less = force == FORCE_OFF or (force == FORCE_ON and shown is not None and shown < ampere)",
         "less = True",
         "somebody_else",
-        "wallbox.ampere <= 8",
+        "wallbox.ampere > 8",
     ),
     Planted(
         "a stop counts only for whoever holds the target",
@@ -119,6 +110,112 @@ PLANTED = (
         "flood",
         "offered_a == 0",
     ),
+    Planted(
+        "zero flow is taken for granted",
+        "supervisor/kernel/flow.py",
+        "return switch.calm_ms is not None and now_ms - switch.calm_ms >= changeover.calm_ms",
+        "return True",
+        "deaf_inverter",
+        "count(plant.broken_under_load) == 0",
+    ),
+    Planted(
+        "a zero is believed whoever says otherwise",
+        "supervisor/kernel/flow.py",
+        '    if other is not None and abs(other) >= flow.shown:\n        return "contradicted"\n'
+        '    if not sighted and (other is None or abs(other) > flow.zero):\n        return "blind"\n',
+        "",
+        "frozen_feed",
+        "count(plant.broken_under_load) == 0",
+    ),
+    Planted(
+        "a dead time is taken for a tenth of what it is",
+        "supervisor/loader/changeovers.py",
+        'such as 1 s"), 100, HOUR_MS)\n',
+        'such as 1 s"), 100, HOUR_MS) // 10\n',
+        "dead_time",
+        "count(relays.closed) == 0",
+    ),
+    Planted(
+        "a wish waits for no dwell",
+        "supervisor/kernel/refusal.py",
+        "if now_ms - switch.arrived_ms < changeover.dwell_ms and switch.at != OPEN and not urgent:",
+        "if False:",
+        "taken_back",
+        "relays.closed[7] and relays.closed[8]",
+    ),
+    Planted(
+        "a restart forgets what was welded",
+        "supervisor/kernel/keep.py",
+        '            return name\n        case "failed_open"',
+        '            return ""\n        case "failed_open"',
+        "welded_phase",
+        "relays.coils_commanded == 0",
+    ),
+    Planted(
+        "a changeover does not mind a contact that closes by itself",
+        "supervisor/kernel/changeover_facts.py",
+        'place = self._changeover.places[self._switch.at].members\n        return self._any("welded") or any(',
+        "place = self._changeover.places[self._switch.at].members\n        return False and any(",
+        "foreign_string",
+        "not relays.closed[5]",
+    ),
+    Planted(
+        "one phase may carry whatever the fuse bears",
+        "supervisor/kernel/headroom.py",
+        "    if circuit.asymmetry is None:\n",
+        "    if True:\n",
+        "empty_battery",
+        "plant.grid_a[1] - plant.grid_a[3] <= 20.5",
+    ),
+    Planted(
+        "closings are counted and never too many",
+        "supervisor/kernel/wear.py",
+        "    if contactor.per_hour == 0:\n        return 0\n",
+        "    if contactor.per_hour >= 0:\n        return 0\n",
+        "closings_per_hour",
+        "plant.contact_switched_count[2] <= 4",
+    ),
+    Planted(
+        "a contactor opens before its least time is over",
+        "supervisor/kernel/facts.py",
+        "return not self._free and not self._passed(self._changed_ms, self._contactor.min_on_ms)",
+        "return False",
+        "socket_to_and_fro",
+        "relays.closed[1]",
+    ),
+    Planted(
+        "the same message again is news",
+        "drivers/relaynode_can.py",
+        'if not self._alive.moved(raw["AliveCounter"]):',
+        'if not self._alive.moved(raw["AliveCounter"]) and not raw:',
+        "relays_counter_stuck",
+        "relays.coils_commanded == 0",
+    ),
+    Planted(
+        "a damaged message is read all the same",
+        "drivers/relaynode_can.py",
+        "if _checksum(frame.can_id, frame.data) != frame.data[7]:",
+        "if False:",
+        "relays_wrong_checksum",
+        "relays.coils_commanded == 0",
+    ),
+    Planted(
+        "the battery's limits are those of its first message",
+        "drivers/pylontech_can.py",
+        '        heard = _plain("BMS_LIMITS", raw)\n',
+        '        heard = self.__dict__.setdefault("first", _plain("BMS_LIMITS", raw))\n',
+        "bms_limits_fall",
+        "wallbox.offered_a <= 6",
+    ),
+    Planted(
+        "the state of health is taken for the state of charge",
+        "drivers/pylontech_can.py",
+        'heard = _plain("BMS_STATE", raw)',
+        'heard = _plain("BMS_STATE", {**raw, "StateOfCharge": raw["StateOfHealth"]})',
+        "low_battery",
+        "wallbox.offered_a <= 20",
+    ),
+    *PEOPLE_AND_MACHINES,
 )
 
 
@@ -149,3 +246,6 @@ def findings(tree: Path, scenario: str, out: Path) -> list[str]:
     (run,) = json.loads((out / "results.json").read_text("utf-8"))
     assert not run["trouble"], run["trouble"]
     return [finding["text"] for finding in run["findings"] if not finding["held"]]
+
+
+__all__ = ["PLANTED", "ROOT", "Planted", "findings", "plant"]
