@@ -22,7 +22,7 @@ observe: $(VENV)/runtime ## the same without any write path: it journals what it
 	$(BIN)/powerwarden-rig house $(HOUSE) --dir $(RUN_DIR) -- \
 	  $(BIN)/powerwarden run --observe $(SITE) --run-dir $(RUN_DIR) --listen $(LISTEN)
 
-test: $(VENV)/dev ## all suites, in two runs side by side
+test: $(VENV)/dev ## all suites, in three runs side by side
 	$(BIN)/python -m tests
 
 check: $(VENV)/dev ## ruff, mypy --strict, the walls, the house lint
