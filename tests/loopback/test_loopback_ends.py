@@ -25,7 +25,11 @@ GONE_WITHIN_S = 60.0  # a launcher gives each of its children some seconds, and 
 def an_open_bench_in_a_process(*words: str) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Process]]]:
     """A process with an open bench, and everything that descends from it."""
     process = subprocess.Popen(
-        [sys.executable, str(CHILD), *words], stdout=subprocess.PIPE, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+        [sys.executable, str(CHILD), *words],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whoever runs in the background ignores it
     )
     assert process.stdout is not None
     family: list[psutil.Process] = []

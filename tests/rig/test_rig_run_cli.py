@@ -163,6 +163,7 @@ def test_ctrl_c_stops_all_jobs_and_writes_what_there_is(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whoever runs in the background ignores it
     )
     assert rig.stdout is not None
     try:
