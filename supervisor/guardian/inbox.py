@@ -18,7 +18,7 @@ from supervisor.kernel.image import absorb
 from supervisor.kernel.lease import Request, Verb
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.question import Image
-from supervisor.kernel.signal import Reading, Sample
+from supervisor.kernel.signal import Sample
 from supervisor.kernel.watch import stirs
 from supervisor.site import Site
 
@@ -29,7 +29,7 @@ BURST, RATE_PER_S = 20, 180
 
 class Inbox:
     """Collects between two cycles. ``image`` is always the newest image, ``recorded`` the one that
-    the journal knows. ``news``: something is not what it was in the cycle before."""
+    the journal knows."""
 
     def __init__(self, plan: Plan, site: Site, image: Image, now_ms: int) -> None:
         self._plan = plan
@@ -40,7 +40,7 @@ class Inbox:
         self.foreign = 0
         self._tokens_m = BURST * 1000  # thousandths of a token, so that no fraction is lost
         self._refilled_ms = now_ms
-        self.early = self.news = False
+        self.early = False
 
     def take_samples(self, bus: str, said: wire.Samples, now_ms: int) -> None:
         """Samples of one bus, absorbed at once; a watched answer that changes asks for an early cycle. They are kept as
@@ -56,7 +56,6 @@ class Inbox:
         before = self.image
         self.image = absorb(self._plan.signals, before, samples, now_ms)
         self.samples.extend(samples)
-        self.news = self.news or any(_differ(before[s.signal], self.image[s.signal]) for s in samples)
         if not self.early:
             self.early = stirs(self._plan, before, self.image, {sample.signal for sample in samples}, now_ms)
 
@@ -80,13 +79,8 @@ class Inbox:
 
     def clear(self) -> None:
         """After a cycle: everything that had come has been dealt with."""
-        self.samples, self.requests, self.early, self.news = [], [], False, False
+        self.samples, self.requests, self.early = [], [], False
         self.recorded = self.image
-
-
-def _differ(one: Reading, other: Reading) -> bool:
-    """Another value or quality; not only another age."""
-    return one.value != other.value or one.quality is not other.quality
 
 
 def _not_from_the_future(sample: Sample, now_ms: int) -> Sample:

@@ -202,7 +202,14 @@ class Guardian:
         benches; on the appliance every cycle is computed."""
         if samples := self._schedules.samples(at_ms):
             self._inbox.take_own(list(samples), at_ms)
-        return at_ms < self.wake_ms and not self._inbox.news and not self._inbox.requests
+        if at_ms >= self.wake_ms or self._inbox.requests:
+            return False
+        before, now = self._inbox.recorded, self._inbox.image  # of the newest cycle, and with what has come since
+        pairs = ((before[sample.signal], now[sample.signal]) for sample in self._inbox.samples)
+        quiet = all(old.value == new.value and old.quality is new.quality for old, new in pairs)
+        if quiet:
+            self._inbox.samples.clear()  # they have only made the readings younger
+        return quiet
 
     def again(self, at_ms: int) -> None:
         """In place of a cycle that would change nothing: what the last one said, anew."""
