@@ -161,6 +161,7 @@ class DefectKind(StrEnum):
 
     CRC = "crc"
     COUNTER = "counter"  # alive counter stuck or repeated
+    FROZEN = "frozen"  # to the last bit what it said before, for too long
     LENGTH = "length"
     UNKNOWN_ID = "unknown_id"
     ENUM = "enum"

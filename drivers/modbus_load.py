@@ -4,7 +4,8 @@ Rules
 * The table is checked once, at load, and completely: an unknown key, a register outside its group or a factor that
   would need rounding raises :class:`TableError`, which names the table and the entry.
 * What a table does not say has no default that could look healthy: only ``factor`` (1), ``codes`` (none), ``absent``
-  (no such code), ``optional`` and ``core`` (false) may be left out, and ``range`` where codes or bits bound the value.
+  (no such code), ``optional``, ``core`` and ``flickers`` (false) may be left out, and ``range`` where codes or bits
+  bound the value.
 
 This file must never look at what a device says.
 """
@@ -163,8 +164,11 @@ def _register(name: str, entry: _Entry, groups: Mapping[str, Group]) -> Register
     absent = entry.whole("absent", *kind.whole_range) if entry.has("absent") else None
     if codes and kind is RegisterType.FLOAT32:
         raise TableError(f"{entry.where}: codes of a float")
+    flickers = entry.flag("flickers")
+    if flickers and kind is not RegisterType.FLOAT32:
+        raise TableError(f"{entry.where}: flickers, but an integer stands still in a quiet house; only a float32 may")
     entry.end()
-    return Register(spec, group, address, kind, step, absent)
+    return Register(spec, group, address, kind, step, absent, flickers)
 
 
 def _range(entry: _Entry, unit: Unit, scale: int, kind: RegisterType, codes: Mapping[int, str]) -> tuple[int, int]:

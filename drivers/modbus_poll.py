@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 
 from drivers.base import Quiet
 from drivers.contract import Ask, Defect, DefectKind, Failure, Heard, ReadRegisters, WriteRegisters
+from drivers.modbus_still import Stillness
 from drivers.modbus_table import Group, ModbusTable
 
 LOST_MS = 3_000
@@ -78,12 +79,17 @@ class Poller:
 
 
 class ModbusReader(Quiet):
-    """A whole driver for a device that is only read, and the base of one that is also written."""
+    """A whole driver for a device that is only read, and the base of one that is also written.
 
-    def __init__(self, table: ModbusTable, unit: int) -> None:
+    ``frozen_after_ms``: once the registers that flicker have not changed for so long, the device is doubted (see
+    modbus_still.py); None for a family whose table names none.
+    """
+
+    def __init__(self, table: ModbusTable, unit: int, frozen_after_ms: int | None = None) -> None:
         self.table = table
         self.unit = unit
         self.poller = Poller(table, unit)
+        self._stillness = None if frozen_after_ms is None else Stillness(table, frozen_after_ms)
 
     def poll(self, now_ms: int) -> Iterable[Ask]:
         ask = self.poller.poll(now_ms)
@@ -103,7 +109,11 @@ class ModbusReader(Quiet):
         if place is None or isinstance(reply, Failure):
             return heard
         group, asked_ms = place
-        return self.on_group(group, self.table.decode(group, reply), asked_ms, now_ms)
+        meant = self.table.decode(group, reply)
+        if self._stillness is None:
+            return self.on_group(group, meant, asked_ms, now_ms)
+        defects = self._stillness.see(group, reply, meant, now_ms)
+        return (*defects, *self._stillness.doubted(self.on_group(group, meant, asked_ms, now_ms), now_ms))
 
     def on_written(self, ask: WriteRegisters, accepted: bool, now_ms: int) -> None:
         """A write of ours has been answered. A device that is only read has none."""

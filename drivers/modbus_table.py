@@ -58,7 +58,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Register:
-    """One value of the device. ``step``: kernel units per count. ``absent``: the raw value for "not available"."""
+    """One value of the device. ``step``: kernel units per count. ``absent``: the raw value for "not available".
+
+    ``flickers``: a live device never shows the same bits here for long (see modbus_still.py).
+    """
 
     spec: SignalSpec
     group: Group
@@ -66,6 +69,7 @@ class Register:
     type: RegisterType
     step: int
     absent: int | None
+    flickers: bool = False
 
     def heard(self, words: Sequence[int], high_first: bool) -> tuple[Heard, ...]:
         """What these words mean, in the unit of ``spec``."""

@@ -3,11 +3,15 @@
 Sources: Eastron SDM630 Modbus protocol description; dbc/sdm630_modbus.yaml for the addresses.
 Rules: import is positive. A read longer than 80 registers is answered with exception 3. Addresses between the known
 ones read as 0.0, because a real meter has values there that nobody here asks for.
+Like the real one it flickers: each half second it has measured anew, and its voltages and its frequency differ by some
+mV and mHz from what the plant says (a dead wire picks up as much). By how much is a function of the meter's name and of
+the half second alone, however often and by whomever it is asked. While it is frozen it stands still.
 It must never compute a power of its own: it shows what the plant says, and keeps the last of it when the plant is gone.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -20,6 +24,10 @@ from hil.sim.register_table import load
 TABLE = load("sdm630_modbus.yaml")
 MAPPED_WORDS = 0x0188  # input registers up to the resettable energies
 PHASES = ("l1", "l2", "l3")
+BLANK: Image = {("input", at): 0 for at in range(MAPPED_WORDS)}
+REFRESH_MS = 500  # a new measurement; the sheet says 100 to 500 ms
+FLICKER: Mapping[str, float] = {f"voltage_{phase}": 0.05 for phase in PHASES} | {"frequency": 0.005}  # V, Hz: at most
+STEPS = 1_000  # of the flicker, to either side
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,8 +54,10 @@ class EastronMeter(ModbusDevice):
         self.values: dict[str, float] = dict.fromkeys(TABLE.registers, 0.0)
         self.values |= {f"voltage_{phase}": 230.0 for phase in PHASES} | {"frequency": 50.0}
 
-    def image(self, now_ms: int) -> Image:  # noqa: ARG002
-        return {("input", at): 0 for at in range(MAPPED_WORDS)} | image_of(TABLE, self.values)
+    def image(self, now_ms: int) -> Image:
+        moment = f"{self.name} {now_ms // REFRESH_MS}"
+        measured = {name: abs(self.values[name] + most * flicker(f"{moment} {name}")) for name, most in FLICKER.items()}
+        return BLANK | image_of(TABLE, self.values | measured)
 
     def to_plant(self, now_ms: int) -> Json:  # noqa: ARG002
         return {"kind": "meter"}
@@ -61,6 +71,11 @@ class EastronMeter(ModbusDevice):
 
     def state(self, now_ms: int) -> Json:  # noqa: ARG002
         return dict(self.values)
+
+
+def flicker(what: str) -> float:
+    """From -1 to 1, the same for the same words in every process and on every machine."""
+    return zlib.crc32(what.encode()) % (2 * STEPS + 1) / STEPS - 1
 
 
 def make(name: str, options: Options, now_ms: int) -> EastronMeter:  # noqa: ARG001

@@ -12,7 +12,7 @@ import drivers
 from drivers.registry import FAMILIES, UnknownDriver, family
 
 FOLDER = Path(drivers.__file__).parent
-MODBUS = {"modbus_table", "modbus_load", "modbus_poll", "sunspec_discovery", "sunspec_table"}
+MODBUS = {"modbus_table", "modbus_load", "modbus_poll", "modbus_still", "sunspec_discovery", "sunspec_table"}
 SHARED = {"__init__", "contract", "registry", "base", "units", "can_table", "panel_lines"} | MODBUS
 FORBIDDEN = {
     "time", "datetime", "asyncio", "socket", "random", "secrets", "threading", "os", "subprocess", "select",

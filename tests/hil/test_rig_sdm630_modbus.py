@@ -7,6 +7,7 @@ import math
 import os
 import struct
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,8 @@ def read(address: int, count: int, code: int = 4) -> bytes:
     return struct.pack(">BHH", code, address, count)
 
 
-def answer(device: EastronMeter, pdu: bytes) -> bytes:
-    (reply,) = TcpSession(device).feed(request(pdu), 0)
+def answer(device: EastronMeter, pdu: bytes, now_ms: int = 0) -> bytes:
+    (reply,) = TcpSession(device).feed(request(pdu), now_ms)
     return reply.data[7:]
 
 
@@ -118,6 +119,48 @@ def test_a_frozen_meter_shows_the_past_until_it_is_repaired() -> None:
     assert number(device, 0x34) == 900
 
 
+def live(device: EastronMeter, now_ms: int) -> list[float]:
+    data = answer(device, read(LIVE, LIVE_WORDS), now_ms)[2:]
+    return list(struct.unpack(f">{LIVE_WORDS // 2}f", data))
+
+
+def test_a_meter_flickers_each_half_second_and_not_in_between() -> None:
+    """A driver doubts a meter whose numbers stand still, so a healthy one must not."""
+    device = meter(power_l1=690.0, current_l1=3.0)
+    seen = [live(device, now_ms) for now_ms in range(0, 60_000, 100)]
+    assert all(seen[at] == seen[at - at % 5] for at in range(len(seen)))
+    assert all(seen[at] != seen[at + 5] for at in range(0, len(seen) - 5, 5))
+    for values in seen:
+        assert all(abs(volt - 230.0) <= 0.051 for volt in values[:3])
+        assert (values[3], values[6]) == (3.0, 690.0), "its currents and powers are the plant's"
+
+
+def test_how_it_flickers_depends_on_its_name_and_the_time_and_on_nothing_else() -> None:
+    often, seldom = meter(), meter()
+    for now_ms in range(0, 30_000, 20):
+        live(often, now_ms)
+    assert live(often, 30_000) == live(seldom, 30_000)
+    assert live(EastronMeter("feed", Options()), 30_000) != live(seldom, 30_000)
+    assert live(seldom, 30_000)[:3] == pytest.approx([230.01065, 230.04965, 229.98441], abs=1e-4), "on every machine"
+
+
+def test_the_fault_of_one_value_stands_still_and_a_frozen_meter_as_a_whole() -> None:
+    device = broken(meter(), fault="value", register="voltage_l1", value=231.0)
+    assert {live(device, now_ms)[0] for now_ms in range(0, 5_000, 500)} == {231.0}
+    assert len({live(device, now_ms)[1] for now_ms in range(0, 5_000, 500)}) > 5
+    frozen = broken(meter(), fault="frozen")
+    assert len({tuple(live(frozen, now_ms)) for now_ms in range(0, 60_000, 500)}) == 1
+    frozen.control({"clear": True}, 0)
+    assert len({tuple(live(frozen, now_ms)) for now_ms in range(0, 60_000, 500)}) == 120
+
+
+def test_a_dead_wire_picks_up_some_millivolts_and_no_negative_ones() -> None:
+    device = meter(voltage_l1=0.0, voltage_l2=0.0, voltage_l3=0.0)
+    seen = [live(device, now_ms)[:3] for now_ms in range(0, 60_000, 500)]
+    assert all(0.0 <= volt <= 0.051 for volts in seen for volt in volts)
+    assert all(one != other for one, other in pairwise(seen))
+
+
 def test_faults_of_replies() -> None:
     assert answer(broken(meter(), fault="exception", code=6), read(0, 2)) == b"\x84\x06"
     assert len(answer(broken(meter(), fault="short_reply", missing=2), read(0, 10))) == 2 + 16
@@ -184,7 +227,7 @@ def over_a_line(device: EastronMeter, run_dir: Path, check: Check) -> None:
 async def reads_what_was_set(client: ModbusBaseClient) -> None:
     result = await client.read_input_registers(LIVE, count=LIVE_WORDS, device_id=1)
     values = client.convert_from_registers(result.registers, client.DATATYPE.FLOAT32)
-    assert values[0] == 231.5
+    assert values[0] == pytest.approx(231.5, abs=0.06), "within its flicker"
     assert values[6] == -1500.0
     assert values[0x34 // 2] == -1500.0
     refused = await client.read_input_registers(0, count=81, device_id=1)

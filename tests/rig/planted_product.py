@@ -57,6 +57,22 @@ PLANTED = (
         "offered_a <= 6",
     ),
     Planted(
+        "a meter that repeats itself to the last bit is believed for ever",
+        "drivers/modbus_still.py",
+        "        return now_ms - self._moved_ms[name] >= self._after_ms\n",
+        "        return False\n",
+        "meter_frozen",
+        "wallbox.offered_a <= 6",
+    ),
+    Planted(
+        "whatever a meter answers is a sign of its life",
+        "drivers/modbus_still.py",
+        "if any(self._bits.get(name) != bits for name, bits in found.items()):",
+        "if found:",
+        "meter_frozen",
+        "wallbox.offered_a <= 6",
+    ),
+    Planted(
         "the bus does not notice that the guardian has died",
         "supervisor/bus/voice.py",
         "if self._said is None or self.silent or now_ms - self._image_ms < self._site.silence_after_ms:",
