@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from supervisor.explain.account import Advice, Clearing
 from supervisor.explain.asked import Asked, silent
 from supervisor.explain.asks import Ask, answers
+from supervisor.explain.rooms import excess
 from supervisor.explain.told import Told
 from supervisor.explain.words import Words, lasting, listed
 from supervisor.gateway import units
@@ -28,7 +29,7 @@ API = "http://127.0.0.1:8080/v1"
 def advice(words: Words, position: int, at: Told, clears: Iterable[Clearing]) -> list[Advice]:
     """For one target; never empty."""
     clears = list(clears)
-    found = [*_hands(words, clears), *_looks(words), *_still(clears), *_less(words, at, clears)]
+    found = [*_hands(words, clears), *_looks(words), *_still(clears), *_less(words, position, at, clears)]
     found += [*_asks(words, position, at), *_buttons(words, position), *_waits(clears)]
     return found or [Advice("nothing: it does what it is wanted to do")]
 
@@ -58,13 +59,18 @@ def _still(clears: list[Clearing]) -> list[Advice]:
     return [Advice(f"see what still draws, and stop it: {line}") for line in waits]
 
 
-def _less(words: Words, at: Told, clears: list[Clearing]) -> list[Advice]:
+def _less(words: Words, position: int, at: Told, clears: list[Clearing]) -> list[Advice]:
     """Where a fuse binds: how much less others would have to draw for this target to do anything at all, or all."""
     least = next((high for low, high in at.target.bands if low == at.target.safe and at.span.hi < high), at.target.hi)
     found = []
     for circuit in words.plan.circuits:
         if any(clear.rule == circuit.id and clear.by == "load" for clear in clears) and at.span.hi < at.wanted:
-            most = words.amount(at.target, max(circuit.fuse - circuit.margin - least, 0))
+            if more := excess(words, circuit, position):
+                much = words.amount(at.target, more)
+                found.append(Advice(f"see to what hangs on {at.target.id}: it draws {much} more than it was told"))
+            if (rest := circuit.fuse - circuit.margin - least - more) < 0:
+                continue  # nothing else that is switched off would help
+            most = words.amount(at.target, rest)
             text = f"switch off something else behind {circuit.id}: {words.amount(at.target, least)} are free here when"
             found.append(Advice(f"{text} the rest draws at most {most} on each phase"))
     return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from supervisor.explain.account import Clearing
 from supervisor.explain.asked import devices, last_heard, silent
-from supervisor.explain.words import Words, listed
+from supervisor.explain.words import Words, lasting, listed
 from supervisor.kernel import heat, sight
-from supervisor.kernel.headroom import drawn, measured
+from supervisor.kernel.excess import FORGET_MS
+from supervisor.kernel.headroom import drawn, excess_of, measured
 from supervisor.kernel.heat import Curve
 from supervisor.kernel.mains import Circuit, Feed
 from supervisor.kernel.signal import Unit, shown
@@ -17,25 +18,38 @@ def circuit_clears(words: Words, circuit: Circuit, position: int) -> Clearing:
     feed = next((feed for feed in circuit.feeds if feed.target == position), None)
     if feed is None:
         return Clearing(circuit.id, "when the circuit has more to give", "readings")
-    saw = _readings(words, circuit, feed)
+    saw, more = _readings(words, circuit, feed), excess(words, circuit, position)
+    beyond = f"; {_beyond(words, position, more)}" if more else ""
     if blind := [at for at in _phases(circuit, feed) if circuit.phases and _flow(words, circuit, at) is None]:
         signals = [circuit.phases[at].current.signal for at in blind]
         names = [name for name in devices(words, signals) if silent(words, name)] or [words.signal(i) for i in signals]
         text = f"when {listed(names)} {'is' if len(names) == 1 else 'are'} heard again; until then it counts as full"
-        text += f" and at most {_amps(circuit.blind)} is left"
+        text += f" and at most {_amps(max(circuit.blind - more, 0))} is left{beyond}"
         return Clearing(circuit.id, text, "readings", None, circuit.trust_ms, saw)
     if (left_ms := _untrusted_ms(words, circuit)) is not None:
         text = (
             f"when its meter has been heard for long enough to be trusted again, {words.until(words.now_ms + left_ms)}"
+            f"{beyond}"
         )
         return Clearing(circuit.id, text, "time", left_ms, left_ms, saw)
-    full = words.plan.targets[position].hi
-    most = max(circuit.fuse - circuit.margin - full, 0)
+    full = max(min(words.plan.targets[position].hi, circuit.fuse - circuit.margin - more), 0)
+    most = max(circuit.fuse - circuit.margin - more - full, 0)
     text = f"when others draw less: every ampere less is one more here; all of {_amps(full)} when the rest of the house"
     text += f" draws at most {_amps(most)} on each phase"
     if circuit.asymmetry is not None:
         text += f", and no phase imports {_amps(circuit.asymmetry)} more than another"
-    return Clearing(circuit.id, text, "load", None, 0, saw)
+    return Clearing(circuit.id, text + beyond, "load", None, 0, saw)
+
+
+def excess(words: Words, circuit: Circuit, position: int) -> int:
+    """What this target draws beyond what it was told (mA), as its circuit reckons."""
+    return excess_of(circuit, position, words.moment.state.proven.circuits[words.plan.circuits.index(circuit)])
+
+
+def _beyond(words: Words, position: int, more: int) -> str:
+    name = words.plan.targets[position].id
+    text = f"{name} draws {_amps(more)} more than it was told, so that much less is left for it"
+    return f"{text} until it has not done so for {lasting(FORGET_MS)}"
 
 
 def curve_clears(words: Words, curve: Curve) -> Clearing:
@@ -99,11 +113,13 @@ def _phase(words: Words, circuit: Circuit, feed: Feed, at: int) -> list[str]:
         return lines
     own = drawn(feed, at, words.moment.image, words.now_ms)
     rest, fuse, margin = (shown(value, Unit.CURRENT) for value in (flow - own, circuit.fuse, circuit.margin))
-    return [f"{lines[0]}; without this one {rest}, of {fuse} less {margin} margin"]
+    more = excess(words, circuit, feed.target)
+    beyond = f" and {_amps(more)} that it draws beyond what it was told" if more else ""
+    return [f"{lines[0]}; without this one {rest}, of {fuse} less {margin} margin{beyond}"]
 
 
 def _amps(milliamps: int) -> str:
     return shown(milliamps, Unit.CURRENT)
 
 
-__all__ = ["circuit_clears", "curve_clears"]
+__all__ = ["circuit_clears", "curve_clears", "excess"]

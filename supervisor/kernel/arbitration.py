@@ -78,7 +78,7 @@ def _narrow_by_circuits(
     rooms: list[tuple[int | None, ...]] = []
     watched: list[Watched] = []
     for about, olds, was in zip(plan.circuits, proven.rooms, proven.circuits, strict=True):
-        watched.append(circuit.watch(about, was, trips, image, before, now_ms))
+        watched.append(circuit.watch(about, was, trips, image, before, plan.targets, now_ms))
         left = [
             headroom(about, feed, image, before, last, now_ms, watched[-1])
             for feed, last in zip(about.feeds, olds, strict=True)

@@ -4,6 +4,7 @@ Rules
 * A fuse has no sign: its heat counts the current alone. So a meter with the wrong sign still finds the fuse hot.
 * A doubtful reading may heat a fuse (a real short is also a jump) and never cools it; what is not known does neither.
 * A meter that a second source has shown to be wrong counts as silent, without grace.
+* What a feed draws beyond what it was told is looked for where its own current is known and it hears us (excess.py).
 
 Amounts in mA, times in ms. What follows from it says headroom.py.
 """
@@ -12,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from supervisor.kernel import heat, sight
+from supervisor.kernel import excess, heat, sight
+from supervisor.kernel.excess import Excess
 from supervisor.kernel.headroom import measured, read, summed
 from supervisor.kernel.mains import Circuit, Feed, Watched
+from supervisor.kernel.plan import Target
 from supervisor.kernel.question import YES, Image
 from supervisor.kernel.signal import Quality
 from supervisor.kernel.state import TargetState
@@ -27,6 +30,7 @@ def watch(
     trips: Sequence[Trip],
     image: Image,
     states: Sequence[TargetState],
+    targets: Sequence[Target],
     now_ms: int,
 ) -> Watched:
     """What is remembered after this cycle's look at the meters."""
@@ -51,7 +55,11 @@ def watch(
             heat.advance(circuit.curve, at, _share(circuit, phase, carried, image, states, now_ms), now_ms)
             for phase, at in enumerate(was.heats)
         )
-    return Watched(heats, sights, fears, lies)
+    excesses = tuple(
+        _excess(feed, at, states[feed.target], targets[feed.target], image, now_ms)
+        for feed, at in zip(circuit.feeds, was.excesses or (excess.NONE,) * len(circuit.feeds), strict=True)
+    )
+    return Watched(heats, sights, fears, lies, excesses)
 
 
 def distrusted(circuit: Circuit, trips: Sequence[Trip]) -> bool:
@@ -65,6 +73,15 @@ def _fear(feed: Feed, fear: int, image: Image, states: Sequence[TargetState], no
     known = [read(source, image, now_ms) for source in feed.own if source is not None]
     shown = [value for value in known if value is not None]
     return max([told, *shown]) if len(shown) == len(known) else max([fear, told, *shown])
+
+
+def _excess(feed: Feed, was: Excess, state: TargetState, target: Target, image: Image, now_ms: int) -> Excess:
+    """What a feed draws beyond what it was told. Whom we only watch has been told nothing."""
+    if target.observe:
+        return was
+    known = [(read(source, image, now_ms), image[source.signal].at_ms) for source in feed.own if source is not None]
+    shown = [(value, read_ms) for value, read_ms in known if value is not None]
+    return excess.look(was, state.output, state.changed_ms, target.readback_ms, shown)
 
 
 def _share(

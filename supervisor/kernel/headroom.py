@@ -7,6 +7,8 @@ Theory of operation
   promised and do not draw yet counts as drawn, so two chargers never share one gap.
 * Without a meter: the feeds' own currents, or what they were promised where that is more or nobody measures, and the
   declared rest. A feed whose measurement is silent counts as the most that it was told or drew since it was last heard.
+* Both suppose that a feed draws what it was told. Where one draws more for good (excess.py), that much less is left for
+  it; and for the others, as long as it does not draw yet what it was told and that much more.
 * A silent meter counts as full load for permitting more. During its grace nobody gets more than he has; after that
   ``blind`` is left, never more than was proven last, and no more until the meter is trusted again (sight.py).
 * A warm fuse is run at :data:`WARM_SHARE` of its rating until it has cooled; a hot one stops all its feeds, unless a
@@ -67,7 +69,8 @@ def headroom(
     trusted = all(watched.sights[phase].trusted for phase in asked) if watched.sights else len(known) == len(rooms)
     if trusted and len(known) == len(rooms):
         return _cooled(circuit, Room(min(known), True, min(known), circuit.id), cut)
-    least = circuit.blind if last is None else min(circuit.blind, last)
+    blind = max(circuit.blind - excess_of(circuit, feed.target, watched), 0)
+    least = blind if last is None else min(blind, last)
     if trusted and last is not None:  # in its grace
         least = max(least, min(last, states[feed.target].output or 0))
     elif len(known) == len(rooms) and last is not None:
@@ -95,14 +98,14 @@ def _room(
     """What is left on one phase without regard to heat; None when it cannot be known."""
     if not circuit.phases:
         others = summed(circuit, phase, watched, image, states, now_ms, but=feed.target)
-        return circuit.fuse - circuit.margin - others
+        return circuit.fuse - circuit.margin - others - excess_of(circuit, feed.target, watched)
     flow = measured(circuit.phases[phase], image, now_ms)
     if flow is None:
         return None
-    own = drawn(feed, phase, image, now_ms)
+    own = drawn(feed, phase, image, now_ms) - excess_of(circuit, feed.target, watched)
     promised = sum(
-        max((states[other.target].output or 0) - drawn(other, phase, image, now_ms), 0)
-        for other in circuit.feeds
+        max(_taken(states[other.target].output, more) - drawn(other, phase, image, now_ms), 0)
+        for other, more in zip(circuit.feeds, _excesses(circuit, watched), strict=True)
         if other.target != feed.target and phase not in other.absent
     )
     room = circuit.fuse - circuit.margin - flow + own - promised
@@ -139,13 +142,31 @@ def summed(
 ) -> int:
     """The load of a phase of a circuit without a meter, ``but`` one feed's."""
     total = circuit.unmeasured
-    for feed, fear in zip(circuit.feeds, watched.fears or (0,) * len(circuit.feeds), strict=True):
+    fears, excesses = watched.fears or (0,) * len(circuit.feeds), _excesses(circuit, watched)
+    for feed, fear, more in zip(circuit.feeds, fears, excesses, strict=True):
         if feed.target == but or phase in feed.absent:
             continue
-        source, told = feed.own[phase], states[feed.target].output or 0
+        source, taken = feed.own[phase], _taken(states[feed.target].output, more)
         shown = read(source, image, now_ms) if source is not None else 0
-        total += max(told, fear if shown is None else shown)
+        total += max(taken, fear if shown is None else shown)
     return total
+
+
+def excess_of(circuit: Circuit, target: int, watched: Watched) -> int:
+    """What this target's feed draws beyond what it was told (mA)."""
+    for feed, at in zip(circuit.feeds, watched.excesses, strict=False):  # none where nobody has looked yet
+        if feed.target == target:
+            return at.amount
+    return 0
+
+
+def _excesses(circuit: Circuit, watched: Watched) -> tuple[int, ...]:
+    return tuple(at.amount for at in watched.excesses) or (0,) * len(circuit.feeds)
+
+
+def _taken(told: int | None, more: int) -> int:
+    """What a feed takes of what it was told; of nothing it takes nothing."""
+    return told + more if told else 0
 
 
 def measured(phase: Phase, image: Image, now_ms: int) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from supervisor.kernel.excess import Excess
 from supervisor.kernel.heat import Curve, Heat
 from supervisor.kernel.machine import Machine, Table
 from supervisor.kernel.question import Question
@@ -64,12 +65,13 @@ class Circuit(msgspec.Struct, frozen=True):
 class Watched(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is remembered of a circuit. By phase: ``heats`` (none without a curve) and ``sights`` (none without a
     meter). ``fears``: by feed, the most that it may be drawing while its own measurement is silent. ``lies``: a second
-    source has shown that the meter is wrong."""
+    source has shown that the meter is wrong. ``excesses``: by feed, what it draws beyond what it was told."""
 
     heats: tuple[Heat, ...] = ()
     sights: tuple[Sight, ...] = ()
     fears: tuple[int, ...] = ()
     lies: bool = False
+    excesses: tuple[Excess, ...] = ()
 
 
 # ---- the grid operator -----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from supervisor.kernel import heat, sight
+from supervisor.kernel import excess, heat, sight
 from supervisor.kernel.lease import Decision, Lease
 from supervisor.kernel.machine import Machine
 from supervisor.kernel.mains import Circuit, GridState, Input, Watched
@@ -200,6 +200,7 @@ def _unwatched(plan: Plan, circuit: Circuit, now_ms: int) -> Watched:
         heats=(heat.unknown(circuit.curve, now_ms),) * circuit.width if circuit.curve else (),
         sights=(sight.unseen(now_ms),) * len(circuit.phases),
         fears=() if circuit.phases else tuple(plan.targets[feed.target].hi for feed in circuit.feeds),
+        excesses=(excess.NONE,) * len(circuit.feeds),
     )
 
 

@@ -18,6 +18,7 @@ def supplies(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[E
     for circuit, was, now in zip(plan.circuits, before.proven.circuits, after.proven.circuits, strict=True):
         if now != was:
             yield from _circuit(circuit, was, now, now_ms)
+            yield from _excesses(plan, circuit, was, now, now_ms)
     yield from _operator(plan, before, after, now_ms)
 
 
@@ -34,6 +35,18 @@ def _circuit(circuit: Circuit, was: Watched, now: Watched, now_ms: int) -> Itera
         yield Event(now_ms, EventKind.TRIP, circuit.id, f"{text}, so it counts as full: {circuit.why}")
     elif trusted[1] and not trusted[0]:
         yield Event(now_ms, EventKind.CLEARED, circuit.id, "its meter is trusted")
+
+
+def _excesses(plan: Plan, circuit: Circuit, was: Watched, now: Watched, now_ms: int) -> Iterator[Event]:
+    """Who begins and who ends drawing more than he was told; that it becomes more or less is told by ``explain``."""
+    for feed, old, new in zip(circuit.feeds, was.excesses, now.excesses, strict=True):
+        if bool(old.amount) != bool(new.amount):
+            name = plan.targets[feed.target].id
+            kind, text = EventKind.CLEARED, f"{name} no longer draws more than it was told"
+            if new.amount:
+                much = f"{shown(new.amount, Unit.CURRENT)} more than it was told, so that much less is left for it"
+                kind, text = EventKind.TRIP, f"{name} draws {much}: {circuit.why}"
+            yield Event(now_ms, kind, f"{circuit.id}.excess", text)
 
 
 def _operator(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[Event]:

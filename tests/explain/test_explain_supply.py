@@ -108,3 +108,29 @@ def test_an_acknowledgement_that_was_offered_ends_the_latch() -> None:
     assert place.state.trips[row].cause is not NO  # it is acknowledged by its own name
     place.acknowledge("limits.too_warm")
     assert place.state.trips[row].cause is NO
+
+
+def greedy() -> Place:
+    """A car that takes 17.6 A for longer than its time to follow, where the rest of the house leaves it 16 A."""
+    place = charging()
+    place.load_ma = 17_000
+    place.say = {f"wallbox.current_l{n}": 17_600 for n in (1, 2, 3)}
+    place.say |= {f"meter.current_l{n}": 34_600 for n in (1, 2, 3)}
+    return place.live(9_500)
+
+
+def test_a_car_that_takes_more_than_it_was_told_is_named_with_how_much_and_for_how_long_that_counts() -> None:
+    place = greedy()
+    happened, clears, now = said(place)
+    assert "circuits.house leaves 0 A to 14.4 A" in happened
+    assert "wallbox.current draws 1.6 A more than it was told, so that much less is left for it" in clears
+    assert "until it has not done so for 15 min" in clears
+    assert "see to what hangs on wallbox.current: it draws 1.6 A more than it was told" in now
+    (clear,) = (clear for clear in place.explain().clears if clear.rule == "circuits.house")
+    assert all("less 2 A margin and 1.6 A that it draws beyond what it was told" in line for line in clear.under)
+
+
+def test_a_car_that_keeps_to_its_offer_is_said_nothing_of() -> None:
+    place = charging()
+    place.load_ma = 22_000
+    assert "more than it was told" not in text(place.live(9_500).explain())

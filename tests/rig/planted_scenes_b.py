@@ -173,4 +173,12 @@ PEOPLE_AND_MACHINES = (
         "night_and_clock",
         "wallbox.offered_a == 12",
     ),
+    Planted(
+        "a car that takes more than it was told is taken for one that takes what it was told",
+        "supervisor/kernel/excess.py",
+        "    if sure >= amount or seen_ms - amount_ms >= FORGET_MS:\n",
+        "    if False:\n",
+        "outlet_car_takes_more",
+        "wallbox.offered_a == 14",
+    ),
 )

@@ -28,8 +28,8 @@ def test_it_holds(path: Path) -> None:
     assert done.passed, "\n".join(in_words(outcome_of(done, "")))
 
 
-@pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)
-def test_what_is_known_not_to_hold_does_not_hold_yet(path: Path) -> None:
-    done = run(path)
-    assert not done.trouble, done.trouble
-    assert not done.passed, f"{path.name} holds now: move it out of findings, and tell docs/safety"
+def test_what_is_known_not_to_hold_does_not_hold_yet() -> None:
+    for path in FINDINGS:  # the folder may be empty, and at its best it is
+        done = run(path)
+        assert not done.trouble, done.trouble
+        assert not done.passed, f"{path.name} holds now: move it out of findings, and tell docs/safety"
