@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 
 import cantools
 from cantools.database.can import Database, Message, Signal
@@ -23,6 +24,9 @@ from cantools.database.can import Database, Message, Signal
 from drivers.contract import Defect, DefectKind, Frame, Heard, Sample, SignalSpec
 from drivers.units import TableError, exactly, scale_of
 from supervisor.kernel.signal import Quality
+
+FRAMES_KEPT = 512
+"""Frames whose meaning is remembered: a quiet bus says the same few again and again, up to their counters."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +73,11 @@ class CanTable:
 
     def raw(self, name: str, data: bytes) -> Mapping[str, int]:
         """The raw bits of every DBC signal that ``data`` is long enough to hold; a missing one is simply not there."""
-        decoded = self.message(name).decode(data, decode_choices=False, scaling=False, allow_truncated=True)
-        if not isinstance(decoded, dict):
-            raise TableError(f"{self.where}: {name} is a container message")
-        return {signal: raw for signal, raw in decoded.items() if isinstance(raw, int)}
+        return _decoded(self.message(name), data)
 
     def data(self, name: str, raw: Mapping[str, int]) -> bytes:
         """The bytes of a message from the raw bits of all its DBC signals. Raises cantools' error if one is missing."""
-        return self.message(name).encode(dict(raw), scaling=False)
+        return _encoded(self.message(name), tuple(raw.items()))
 
     def field(
         self,
@@ -116,6 +117,19 @@ class CanTable:
         if signal.offset != 0 or signal.is_float:
             raise TableError(f"{where}: offsets and floats are not used in these tables")
         return signal
+
+
+@lru_cache(FRAMES_KEPT)
+def _decoded(message: Message, data: bytes) -> Mapping[str, int]:
+    decoded = message.decode(data, decode_choices=False, scaling=False, allow_truncated=True)
+    if not isinstance(decoded, dict):
+        raise TableError(f"{message.name} is a container message")
+    return MappingProxyType({signal: raw for signal, raw in decoded.items() if isinstance(raw, int)})
+
+
+@lru_cache(FRAMES_KEPT)
+def _encoded(message: Message, raw: tuple[tuple[str, int], ...]) -> bytes:
+    return message.encode(dict(raw), scaling=False)
 
 
 def _range(signal: Signal, scale: int, where: str) -> tuple[int, int]:

@@ -40,14 +40,8 @@ class Plant(Device):
     fault_kinds: ClassVar[tuple[FaultKind, ...]] = (*plant_grid.GRID_FAULTS, *plant_meters.WIRING_FAULTS)
     settable: ClassVar[Mapping[str, str]] = {
         **plant_day.SETTABLE,
-        "voltage_v": "V at the grid connection",
+        **plant_grid.SETTABLE,
         "battery_w": "W, discharge positive, instead of covering the house; 'auto' ends that",
-        "grid_v": "the same as voltage_v; 0 is an outage",
-        "grid_l1_v": "V of the grid on one phase",
-        "grid_l2_v": "V of the grid on one phase",
-        "grid_l3_v": "V of the grid on one phase",
-        "grid_hz": "Hz of the grid",
-        "fuses": "any value: three new service fuses",
         "string_w": "W at its best, of each string",
         "car_phases": "1, 2 or 3: how many phases the car uses, whatever it is given",
         "stubborn_car_a": "A on each connected phase, whatever the wallbox says; 0 is a polite car",
@@ -208,8 +202,6 @@ class Plant(Device):
             at for at, state in enumerate(states if isinstance(states, list) else [], 1) if state is True
         )
         if closed == self._closed:
-            if now_ms > self._stepped_ms:
-                self.step(now_ms)
             return
         before, paths, was_live = self._closed, list(self._paths()), any(self._alive())
         self._closed = closed
@@ -232,20 +224,26 @@ class Plant(Device):
     def exchange(self, told: Json, now_ms: int) -> Json:
         """One device has told what it does; the reply is what it sees around itself."""
         kind = str(told.get("kind", ""))
+        name = self.hear(told, now_ms)
+        if now_ms > self._stepped_ms or kind in ("wallbox", "battery", "inverter"):
+            self.step(now_ms)  # a meter that asks changes nothing
+        return self.answer(name)
+
+    def hear(self, told: Json, now_ms: int) -> str:
+        """One device tells what it does, and its name comes back. What follows of it is found by the next step."""
+        kind = str(told.get("kind", ""))
         name = str(told.get("name", kind))
         self._watch.pass_time(now_ms)
         if told != self._heard.get(name):
             self._heard[name] = {**told, "kind": kind}
-            self._understand(kind)
-        if kind == "relays":
-            self._move(now_ms)
-        elif now_ms > self._stepped_ms or kind in ("wallbox", "battery", "inverter"):
-            self.step(now_ms)  # a meter that asks changes nothing
-        return self._answer(kind, name)
+            self._understand(kind, now_ms)
+        return name
 
-    def _understand(self, kind: str) -> None:
+    def _understand(self, kind: str, now_ms: int) -> None:
         """What somebody has just said, as numbers."""
         match kind:
+            case "relays":
+                self._move(now_ms)
             case "wallbox":
                 self._told_a = three(self._one("wallbox"), "current_a")
             case "battery":
@@ -257,7 +255,9 @@ class Plant(Device):
                 heard = [told for told in self._of("inverter") if isinstance(told.get("power_w"), list)]
                 self._inverter_w = total(three(told, "power_w") for told in heard) or None
 
-    def _answer(self, kind: str, name: str) -> Json:
+    def answer(self, name: str) -> Json:
+        """What a device that has been heard sees around itself since the newest step."""
+        kind = self._heard[name]["kind"]
         match kind:
             case "battery":
                 volt = float(str(self._heard[name].get("voltage_v", 0.0)))
@@ -358,16 +358,10 @@ class Plant(Device):
                 self._car_phases = int(number(value, name, 1, 3))
             case "stubborn_car_a":
                 self._stubborn_a = number(value, name, 0, 100)
-            case "voltage_v" | "grid_v":
-                self.connection.volts = [number(value, name, 0, 500)] * 3
-            case "grid_l1_v" | "grid_l2_v" | "grid_l3_v":
-                self.connection.volts[int(name[6]) - 1] = number(value, name, 0, 500)
-            case "grid_hz":
-                self.connection.hertz = number(value, name, 40, 60)
-            case "fuses":
-                self.connection.fuses.replace()
             case "battery_w":
                 self._battery_w = None if value == "auto" else number(value, name, -1e6, 1e6)
+            case _ if name in plant_grid.SETTABLE:
+                self.connection.set_physical(name, value)
             case _:
                 self._day.set_physical(name, value, now_ms - self._start_ms)
 

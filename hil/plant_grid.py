@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Mapping
 
 from hil.plant_fuse import Fuses
 from hil.plant_phases import Three
-from hil.sim.device import ControlError, FaultKind, Faults, Value
+from hil.sim.device import ControlError, FaultKind, Faults, Value, number
 
 VOLT, HERTZ, LINE_OHM = 230.0, 50.0, 0.15
 LOW_V = 184.0  # below it what takes a constant power has given up
@@ -28,6 +29,15 @@ GRID_FAULTS = (
     FaultKind(LOST, "the grid's neutral is interrupted: the house hangs between the phases"),
 )
 NAMES = frozenset(kind.name for kind in GRID_FAULTS)
+SETTABLE: Mapping[str, str] = {
+    "voltage_v": "V at the grid connection",
+    "grid_v": "the same as voltage_v; 0 is an outage",
+    "grid_l1_v": "V of the grid on one phase",
+    "grid_l2_v": "V of the grid on one phase",
+    "grid_l3_v": "V of the grid on one phase",
+    "grid_hz": "Hz of the grid",
+    "fuses": "any value: three new service fuses",
+}
 
 
 def check(name: str, params: dict[str, Value]) -> None:
@@ -49,6 +59,18 @@ class Connection:
         self._faults = faults
         self._floats: Three | None = None  # V of a house without its neutral
         self.look()
+
+    def set_physical(self, name: str, value: object) -> None:
+        """Change one of SETTABLE."""
+        match name:
+            case "voltage_v" | "grid_v":
+                self.volts = [number(value, name, 0, 500)] * 3
+            case "grid_hz":
+                self.hertz = number(value, name, 40, 60)
+            case "fuses":
+                self.fuses.replace()
+            case _:
+                self.volts[int(name[6]) - 1] = number(value, name, 0, 500)
 
     def sources(self) -> Three:
         """V of the grid on each phase, ahead of line and fuse."""

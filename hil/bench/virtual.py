@@ -14,6 +14,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +51,28 @@ def about(site: Path) -> About:
         raise RigError(str(error)) from None
 
 
+@dataclass
+class _Flooding:
+    """A flood that runs: its first wish at once, the others at its rate, as hil/bench/asker.py sends them."""
+
+    flood: Flood
+    began_ms: int
+    said: int = 0
+
+    def due(self, now_ms: int) -> Iterator[Wish]:
+        """The wishes that are due now."""
+        flood, since_s = self.flood, (now_ms - self.began_ms) / 1_000
+        due = min(int(since_s * flood.per_s) + 1, round(flood.per_s * flood.for_s))
+        while self.said < due:
+            value = flood.values[self.said % len(flood.values)]
+            self.said += 1
+            yield Wish(flood.who, "set", flood.target, value, flood.unit, "live")
+
+    def over(self, now_ms: int) -> bool:
+        """Nothing more comes."""
+        return now_ms - self.began_ms >= self.flood.for_s * 1_000
+
+
 class VirtualBench:
     """One run. ``coarse_ms``: the longest step while nothing moves, None for every cycle."""
 
@@ -59,8 +82,7 @@ class VirtualBench:
         self.decisions: list[Decision] = []
         self._skip, self._coarse_ms = skip, coarse_ms
         self._folder: Path | None = None
-        self._floods: list[tuple[int, Flood]] = []
-        self._flooded = 0.0
+        self._floods: list[_Flooding] = []
         self._power_ms: int | None = None
 
     # ---- the contract ------------------------------------------------------------------------------------------------
@@ -140,7 +162,7 @@ class VirtualBench:
             case Wish():
                 self._wish(action)
             case Flood():
-                self._floods.append((self.world.now_ms, action))
+                self._floods.append(_Flooding(action, self.world.now_ms))
             case ToProcess(part, what):
                 self._process(part, what)
             case Clock(jump_s):
@@ -173,15 +195,11 @@ class VirtualBench:
             raise RigError(str(error)) from None
 
     def _flood(self, now_ms: int) -> None:
-        for began_ms, flood in list(self._floods):
-            if now_ms - began_ms > flood.for_s * 1_000:
-                self._floods.remove((began_ms, flood))
-                continue
-            self._flooded += flood.per_s * self.harness.cycle_ms / 1_000
-            while self._flooded >= 1:
-                self._flooded -= 1
-                value = flood.values[len(self.decisions) % len(flood.values)]
-                self._wish(Wish(flood.who, "set", flood.target, value, flood.unit, "live", 10.0))
+        for flooding in list(self._floods):
+            for wish in flooding.due(now_ms):
+                self._wish(wish)
+            if flooding.over(now_ms):
+                self._floods.remove(flooding)
 
     def _collect(self) -> None:
         for told in self.harness.answers:

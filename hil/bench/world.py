@@ -182,12 +182,15 @@ class World:
     # ---- plant -----------------------------------------------------------------------------------------------------
     def _tell_all(self) -> None:
         """All devices say what they do, the plant finds what follows of it, and all see what is around them."""
+        heard = []
         for name, device in self.devices.items():
             if told := device.to_plant(self.now_ms):
-                if told.get("kind") == "relays":
-                    self._contacts[name] = told.get("contacts")
-                device.from_plant(self.plant.exchange({**told, "name": name}, self.now_ms), self.now_ms)
+                if told["kind"] == "relays":
+                    self._contacts[name] = told["contacts"]
+                heard.append((self.plant.hear({**told, "name": name}, self.now_ms), device))
         self.plant.step(self.now_ms)
+        for name, device in heard:
+            device.from_plant(self.plant.answer(name), self.now_ms)
 
     def _tell_if_moved(self, name: str, device: Device) -> None:
         """A contact that has moved changes the house in the same ms."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from hil.can_frame import Frame
@@ -29,11 +29,10 @@ class Signal:
     width: int
     signed: bool
     scale: float
+    mask: int = field(init=False)  # the signal's bits, not shifted
 
-    @property
-    def mask(self) -> int:
-        """The signal's bits, not shifted."""
-        return (1 << self.width) - 1
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mask", (1 << self.width) - 1)
 
     @property
     def not_available(self) -> int:
@@ -89,13 +88,20 @@ def _read_signal(line: str, where: str) -> Signal:
     return Signal(found[1], int(found[3]), int(found[4]), found[6] == "-", float(found[7]))
 
 
+def _divided(byte: int) -> int:
+    for _ in range(8):
+        byte = (byte << 1 ^ 0x1D if byte & 0x80 else byte << 1) & 0xFF
+    return byte
+
+
+_DIVIDED = bytes(_divided(byte) for byte in range(256))
+
+
 def crc8_j1850(data: bytes) -> int:
     """CRC-8 SAE J1850: polynomial 0x1D, start 0xFF, final xor 0xFF; of b"123456789" it is 0x4B."""
     crc = 0xFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1D if crc & 0x80 else crc << 1) & 0xFF
+        crc = _DIVIDED[crc ^ byte]
     return crc ^ 0xFF
 
 

@@ -134,6 +134,8 @@ class Contactors:
 
     def pulled(self, driven: int) -> int:
         """How many of the driven coils draw current."""
+        if not self._faults.any():
+            return (driven & (1 << self._count) - 1).bit_count()
         return sum(bool(driven >> index & 1) and not self._fault("dead_coil", index) for index in range(self._count))
 
     @property
@@ -151,14 +153,19 @@ class Contactors:
 
     def step(self, driven: int, now_ms: int) -> None:
         """Start and end movements; bit 0 of `driven` is the first coil."""
+        whole = not self._faults.any()
         for index, contact in enumerate(self.contacts):
             contact.next_ms = NEVER_MS
             if contact.arrives_ms is not None and now_ms >= contact.arrives_ms:
                 contact.closed, contact.arrives_ms, contact.arrived_ms = contact.target, None, now_ms
                 self._moved(now_ms, index + 1, contact.closed)
-            if (pulled := self._follows(index, bool(driven >> index & 1), now_ms)) != contact.target:
+            energised = bool(driven >> index & 1)
+            if (pulled := energised if whole else self._follows(index, energised, now_ms)) != contact.target:
                 contact.target, contact.arrives_ms = pulled, now_ms + self._travel_ms(index, pulled)
-            self._plan_bounce(index, now_ms)
+            if whole:
+                contact.chatter_ms = None
+            else:
+                self._plan_bounce(index, now_ms)
 
     def _follows(self, index: int, driven: bool, now_ms: int) -> bool:
         """Which end the contact is drawn to."""
@@ -199,6 +206,11 @@ class Contactors:
 
     def mirrors(self, now_ms: int) -> list[int]:
         """What the mirror contacts say: OPEN, CLOSED, MOVING or NOT_AVAILABLE."""
+        if not self._faults.any():
+            return [
+                MOVING if contact.arrives_ms is not None else CLOSED if contact.closed else OPEN
+                for contact in self.contacts
+            ]
         return [self._shown(index, now_ms) for index in range(self._count)]
 
     def _shown(self, index: int, now_ms: int) -> int:

@@ -36,7 +36,8 @@ AMPERE_MIN, AMPERE_MAX = 6, 32
 CUT_OFF_MS = 5000
 LOAD_A = 1.0  # a contactor that opens with more than this breaks a load
 PHASE_SWITCH_MS = 10_000  # psmd: the pause that the charger makes for a phase switch
-MAPPED = {"input": range(100, 340), "holding": range(200, 340)}  # what nobody explains in between reads as 0
+MAPPED = {"input": range(100, 340), "holding": range(200, 340)}
+BLANK: Image = {(table, at): 0 for table, addresses in MAPPED.items() for at in addresses}  # what nobody explains
 
 
 CAR_FAULTS = (  # what an ill-mannered car does, hil/sim/car.py
@@ -234,8 +235,7 @@ class GoeCharger(ModbusDevice):
             "phase_mode": self.phase_mode,
             "force_state": self.force,
         }
-        blank: Image = {(table, at): 0 for table, addresses in MAPPED.items() for at in addresses}
-        return blank | image_of(TABLE, values) | {("holding", AMPERE_EEPROM): self.ampere_flash}
+        return BLANK | image_of(TABLE, values) | {("holding", AMPERE_EEPROM): self.ampere_flash}
 
     def write(self, address: int, words: Sequence[int], now_ms: int) -> None:
         orders = dict(enumerate(words, address))

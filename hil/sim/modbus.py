@@ -127,7 +127,7 @@ class ModbusDevice(Device):
     def _read(self, table: str, code: int, address: int, count: int, now_ms: int) -> bytes:
         if not 1 <= count <= min(PDU_REGISTERS_MAX, self.table.max_registers):
             raise RefusedError(Refusal.ILLEGAL_VALUE)
-        image = self._broken_image(now_ms)
+        image = self._broken_image(now_ms) if self.faults.any() else self.image(now_ms)
         try:
             words = [image[table, at] for at in range(address, address + count)]
         except KeyError:
@@ -191,5 +191,6 @@ def image_of(table: RegisterTable, values: Mapping[str, float]) -> Image:
     """The words of these values, by their names in the table."""
     image: Image = {}
     for name, value in values.items():
-        place(image, table.registers[name], table.registers[name].pack(value))
+        register = table.registers[name]
+        place(image, register, register.pack(value))
     return image

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-_PACKERS: Mapping[str, str] = {"u16": ">H", "u32": ">I", "float32": ">f"}
+_PACKERS = {"u16": struct.Struct(">H"), "u32": struct.Struct(">I"), "float32": struct.Struct(">f")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Register:
     @property
     def words(self) -> int:
         """How many 16-bit registers the value takes."""
-        return struct.calcsize(_PACKERS[self.kind]) // 2
+        return _PACKERS[self.kind].size // 2
 
     def pack(self, value: float) -> list[int]:
         """The words of a value in the table's unit; integers are clamped to what their width holds."""
         if self.kind != "float32":
             value = min(max(0, round(value / self.factor)), (1 << 16 * self.words) - 1)
-        return to_words(struct.pack(_PACKERS[self.kind], value))
+        return to_words(_PACKERS[self.kind].pack(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,9 @@ class SunspecInverter(ModbusDevice):
         self._own_sun_w, self._plant_sun_w = options.pv_w, 0.0
         self._stepped_ms, self._revert_at_ms = now_ms, NEVER_MS
         self._produces_from_ms: int | None = None  # None while it does not run at all
+        self._fixed: Image = {
+            ("holding", at + step): word for at, words in self._fixed_words() for step, word in enumerate(words)
+        }
         self._settle(now_ms)
 
     def _points(self) -> Iterator[Point]:
@@ -210,9 +213,7 @@ class SunspecInverter(ModbusDevice):
 
     def image(self, now_ms: int) -> Image:
         self._scale_power()
-        image: Image = {}
-        for at, words in self._fixed_words():
-            image |= {("holding", at + step): word for step, word in enumerate(words)}
+        image = dict(self._fixed)
         values = self._values(now_ms)
         for point in self._registers():
             if point.name in values:  # those of model 123 are words already

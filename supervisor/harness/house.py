@@ -304,7 +304,10 @@ class Harness:
         kind: str = "",
         for_s: float | None = None,
     ) -> None:
-        """A wish, as the gateway passes it on. The answer is in ``answers`` after the cycle that gives it."""
+        """A wish, as the gateway passes it on. The answer is in ``answers`` after the cycle that gives it. Raises
+        ValueError for a target that the site does not have, and for a unit that is not the target's."""
+        if target and target not in self._units:
+            raise ValueError(f"no target {target!r}; there are {', '.join(self._units)}")
         down = {"gateway", "guardian"} & (self._stopped | set(self._back_ms))
         if self._guardian is None or down:
             self._note(who, target, "unanswered", "nobody is there to be asked")

@@ -54,19 +54,20 @@ class Machine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     since_ms: int
 
 
-def asked(table: Table, state: int, of: object) -> int:
-    """The word of the facts that the rows of ``state`` ask for; ``of`` has a method of each fact's name."""
-    rows = table.rows[state]
-    mask = 0
-    for row in rows:
-        mask |= row.need | row.veto
-    bits = 0
-    while mask:  # the lowest bit that is left
-        bit = mask & -mask
-        if getattr(of, table.facts[bit.bit_length() - 1])():
-            bits |= bit
-        mask ^= bit
-    return bits
+def draw(table: Table, machine: Machine, of: object, now_ms: int) -> tuple[Machine, int | None]:
+    """As ``advance``, but ``of`` has a method of each fact's name, and only what decides is asked, once."""
+    known = true = 0
+    for row in table.rows[machine.state]:
+        left = (row.need | row.veto) & ~known
+        while left and not (row.need & known & ~true or row.veto & true):
+            bit = left & -left  # the lowest one
+            left ^= bit
+            known |= bit
+            if getattr(of, table.facts[bit.bit_length() - 1])():
+                true |= bit
+        if true & row.need == row.need and not true & row.veto:
+            return Machine(row.target, now_ms), row.event
+    return machine, None
 
 
 def advance(table: Table, machine: Machine, facts: int, now_ms: int) -> tuple[Machine, int | None]:

@@ -159,7 +159,14 @@ class AllOf(Question, frozen=True):
     parts: tuple[Question, ...]
 
     def ask(self, image: Image, now_ms: int, proof: bool = False) -> Answer:
-        return min((part.ask(image, now_ms, proof) for part in self.parts), default=YES)
+        answer = YES
+        for part in self.parts:
+            said = part.ask(image, now_ms, proof)
+            if said is NO:
+                return NO
+            if said is UNKNOWN:
+                answer = UNKNOWN
+        return answer
 
     def signals(self) -> tuple[int, ...]:
         return tuple(signal for part in self.parts for signal in part.signals())
@@ -171,7 +178,14 @@ class AnyOf(Question, frozen=True):
     parts: tuple[Question, ...]
 
     def ask(self, image: Image, now_ms: int, proof: bool = False) -> Answer:
-        return max((part.ask(image, now_ms, proof) for part in self.parts), default=NO)
+        answer = NO
+        for part in self.parts:
+            said = part.ask(image, now_ms, proof)
+            if said is YES:
+                return YES
+            if said is UNKNOWN:
+                answer = UNKNOWN
+        return answer
 
     def signals(self) -> tuple[int, ...]:
         return tuple(signal for part in self.parts for signal in part.signals())

@@ -10,8 +10,8 @@ from supervisor.kernel.question import Image
 
 def stirs(plan: Plan, before: Image, after: Image, touched: Iterable[int], now_ms: int) -> bool:
     """True when a question about one of the ``touched`` signals is answered differently by ``after``."""
-    return any(
-        question.ask(before, now_ms) is not question.ask(after, now_ms)
-        for signal in touched
-        for question in plan.watched[signal]
-    )
+    for signal in touched:
+        for question in plan.watched[signal]:
+            if question.ask(before, now_ms) is not question.ask(after, now_ms):
+                return True
+    return False

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 import pytest
 from statemachine import StateMachine
 from statemachine.exceptions import TransitionNotAllowed
 
-from supervisor.kernel.machine import Machine, Table, advance, word
+from supervisor.kernel.machine import Machine, Table, advance, draw, word
 from supervisor.kernel.machines.battery import Battery
 from supervisor.kernel.machines.changeover import Changeover
 from supervisor.kernel.machines.charger import Charger
@@ -125,6 +126,31 @@ def test_a_cycle_takes_the_first_event_that_the_library_would_accept(declaration
                 assert after.since_ms == 2
                 assert table.states[after.state] == by_table(table, state, moved, facts)
                 assert after.state != state
+
+
+class Told:
+    """Has a method of each fact's name, and counts who is asked."""
+
+    def __init__(self, table: Table, facts: int) -> None:
+        self.asked: list[str] = []
+        for fact in table.facts:
+            setattr(self, fact, partial(self._answer, fact, bool(facts & table.bit(fact))))
+
+    def _answer(self, fact: str, true: bool) -> bool:
+        self.asked.append(fact)
+        return true
+
+
+@MACHINES
+def test_asking_only_for_what_decides_takes_the_same_transition_and_asks_nothing_twice(
+    declaration: type[StateMachine],
+) -> None:
+    table = compile_machine(declaration)
+    for state in range(len(table.states)):
+        for facts in words(table, state):
+            told = Told(table, facts)
+            assert draw(table, Machine(state, 1), told, 2) == advance(table, Machine(state, 1), facts, 2)
+            assert len(told.asked) == len(set(told.asked))
 
 
 @MACHINES

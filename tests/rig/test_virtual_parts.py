@@ -9,7 +9,7 @@ import pytest
 from virtual_course import Course, scenario
 
 from hil.bench.virtual import VirtualBench
-from hil.scenario.model import Action, Broker, Clock, Event, Moment, PowerCut, ToDevice, ToProcess, Wish
+from hil.scenario.model import Action, Broker, Clock, Event, Flood, Moment, PowerCut, ToDevice, ToProcess, Wish
 from hil.unix_socket import RigError
 
 CHARGE = Wish("optimiser", "set", "wallbox.current", 10, "A", "live", 600.0)
@@ -98,10 +98,19 @@ def test_what_this_bench_or_house_cannot_do_is_refused_with_a_remedy() -> None:
         (ToDevice("meter", {"fault": "sleepy"}), "silent"),
         (ToProcess("can7", "kill"), "guardian, gateway, can0, lan"),
         (Wish("optimiser", "set", "wallbox.current", 5, "kW", "live", 5), "in A"),
+        (Wish("optimiser", "stop", "wallbox.curent"), r"no target 'wallbox.curent'; there are .*wallbox\.current"),
     ):
         with pytest.raises(RigError, match=remedy):
             bench.do(action)
     bench.close()
+
+
+def test_a_flood_begins_at_once_keeps_its_rate_and_its_turns_and_ends() -> None:
+    seen = course((5, Flood("optimiser", "wallbox.current", (14, 6), "A", 0.5, 8)), length_s=20)
+    told = [(decision.at_ms, decision.verdict) for decision in seen.bench.decisions]
+    assert told == [(at_ms, "granted") for at_ms in (5_050, 7_000, 9_000, 11_000)], "the first in the next cycle"
+    assert first(seen, 5, "wallbox.ampere", 7, 14) < 2
+    assert first(seen, 7, "wallbox.ampere", 6, 6) < 1
 
 
 def test_a_gateway_that_is_down_passes_no_wish_on() -> None:
