@@ -26,6 +26,10 @@ def add(verbs: Verbs) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    if arguments.filter:
+        from hil.rig_select import known_hazard
+
+        known_hazard(arguments.filter)
     parts = {"scenarios": _scenarios(arguments.filter), "simulators": _simulators(), "houses": _houses()}
     for name in [arguments.part] if arguments.part else ["scenarios"] if arguments.filter else PARTS:
         for line in parts[name]:

@@ -21,6 +21,7 @@ All further keys of a device are the `Options` of its simulator, those of `plant
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,9 +109,9 @@ class _Wiring(msgspec.Struct, frozen=True):
 
 def find(name: str) -> Path:
     """A path as it is, or the name of a house that comes with the rig."""
-    if Path(name).is_file():
+    if os.path.isfile(name):  # it answers no where Path's own raises: for a name that no file could have
         return Path(name)
-    if (HOUSES / f"{name}.yaml").exists():
+    if os.path.isfile(HOUSES / f"{name}.yaml"):
         return HOUSES / f"{name}.yaml"
     raise RigError(f"{name}: no such file, and no such house here ({', '.join(built_in())})")
 

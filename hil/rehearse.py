@@ -1,9 +1,10 @@
 """``powerwarden-rig rehearse SITE``: the standard scenarios with somebody's own site and policies, in virtual time.
 
 What is written to OUT: the house that the rehearsal took (rig-house.yaml), the scenarios (scenarios/*.yaml, to be read,
-changed and run again), and the pages of rig_run. Nothing outside of it is touched, and no device is spoken to.
+copied and run again), and the pages of rig_run. Nothing outside of it is touched, and no device is spoken to.
 
 Rules
+* Of what lies in OUT/scenarios only what begins with HEAD is written anew: what somebody has put there is theirs.
 * Judged is only what holds for any house: its fuses, that a wish ends, that without a guardian everything comes to
   rest as the documents say, that the house comes back. What a policy is meant to do only its owner can say: in
   scenarios of his own.
@@ -23,10 +24,10 @@ import yaml
 
 from hil.bench.virtual import About, AboutTarget, about
 from hil.house import load
-from hil.rehearse_house import OWN, house_text
+from hil.rehearse_house import OWN, fuse_a, house_text
 from hil.report.outcome import Outcome
 from hil.report.words import findings_in_words
-from hil.rig_progress import OnTerminal, run_with
+from hil.rig_progress import run_with
 from hil.rig_run import Settings, run_all
 from hil.rig_select import scenarios_in
 from hil.sim.device import Device, FaultKind, Json
@@ -35,6 +36,10 @@ from hil.unix_socket import RigError
 FUSE_BEARS_S = 10  # a gG fuse bears far more than its rating for so long; what stays above it longer is not watched
 REST_S = 20  # beyond the silence that the documents declare: the car's 5 s, the box's own 5 s, and the bus's turn
 VOLT = 230
+HEAD = """\
+# Made by `powerwarden-rig rehearse`; the next rehearsal makes it anew. If you change it, take these two lines away:
+# then it stays as it is, and is run with the others.
+"""
 STRUCK = {  # what a fault strikes when nobody says more: a number that the product decides by
     "register": ("current_l1", "car_state", "power"),
     "signal": ("StateOfCharge", "Contact1"),
@@ -51,19 +56,16 @@ def rehearse(site: Path, out: Path) -> int:
     house, doubts = _house(told, site, out)
     for name, scene in scenes(told, house, site).items():
         text = yaml.safe_dump(scene, sort_keys=False, allow_unicode=True, width=110)
-        (folder / f"{name}.yaml").write_text(text, "utf-8")
+        if not (folder / f"{name}.yaml").exists():
+            (folder / f"{name}.yaml").write_text(HEAD + text, "utf-8")
     scenarios = [scenario for path in sorted(folder.glob("*.yaml")) for scenario in scenarios_in(path)]
     _say(f"{told.title}: {len(scenarios)} scenarios, with {house}")
     for doubt in doubts:
         _say(f"  not known: {doubt}")
-    began_s, progress = time.monotonic(), run_with()
-    settings = Settings("virtual", out, tell=True)
-    if isinstance(progress, OnTerminal):
-        with progress:
-            outcomes = run_all(scenarios, settings, progress, os.cpu_count() or 1)
-    else:
-        outcomes = run_all(scenarios, settings, progress, os.cpu_count() or 1)
-    for line in in_plain_words(outcomes, time.monotonic() - began_s):
+    began_s = time.monotonic()
+    with run_with() as progress:
+        outcomes = run_all(scenarios, Settings("virtual", out, tell=True), progress, os.cpu_count() or 1)
+    for line in in_plain_words(outcomes, time.monotonic() - began_s, len(scenarios) - len(outcomes)):
         _say(line)
     _say(f"every scenario with its pictures: {out / 'index.html'}")
     return 0 if len(outcomes) == len(scenarios) and all(outcome.passed for outcome in outcomes) else 1
@@ -84,7 +86,8 @@ def _empty(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.yaml"):
-            path.unlink()
+            if path.read_bytes().startswith(HEAD.encode()):
+                path.unlink()
     except OSError as error:
         raise RigError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from None
 
@@ -93,7 +96,8 @@ def _empty(folder: Path) -> None:
 def scenes(told: About, house: Path, site: Path) -> dict[str, Scene]:
     """Scenario files by name."""
     cars = [target for target in told.targets if target.unit == "mA" and not target.contactor and target.hi > 0]
-    parts = _Parts(told, {"house": str(house.resolve()), "site": str(site.resolve()), "benches": ["virtual"]}, cars)
+    common = {"house": str(house.resolve()), "site": str(site.resolve()), "benches": ["virtual"]}
+    parts = _Parts(told, common, cars, load(house).plant.fuse_a)
     return {
         "an_evening": parts.evening(),
         "the_guardian_hangs": parts.hangs(),
@@ -106,10 +110,9 @@ def scenes(told: About, house: Path, site: Path) -> dict[str, Scene]:
 class _Parts:
     """The pieces of which the scenarios of one site are made."""
 
-    def __init__(self, told: About, common: Mapping[str, object], cars: list[AboutTarget]) -> None:
-        self._told, self._common, self._cars = told, dict(common), cars
-        fuses = [circuit.fuse_ma // 1_000 for circuit in told.circuits if len(circuit.meter) == 3]
-        self._fuse_a = max(fuses, default=0)
+    def __init__(self, told: About, common: Mapping[str, object], cars: list[AboutTarget], melts_a: float) -> None:
+        self._told, self._common, self._cars, self._melts_a = told, dict(common), cars, melts_a
+        self._fuse_a = fuse_a(told)
 
     def evening(self) -> Scene:
         """Somebody charges and somebody cooks."""
@@ -197,7 +200,8 @@ class _Parts:
     def _scene(
         self, title: str, why: str, hazards: list[str], length_s: int, timeline: list[Scene], expect: list[Scene]
     ) -> Scene:
-        expect = [*expect, {"never": "count(plant.fuse_blown) > 0", "why": "a fuse of 35 A in the house melts"}]
+        melts = f"a fuse of {self._melts_a:g} A in the house melts"
+        expect = [*expect, {"never": "count(plant.fuse_blown) > 0", "why": melts}]
         scene = {"title": title, "why": why, "hazards": hazards, **self._common, "length": f"{length_s} s"}
         return scene | {"timeline": timeline, "expect": expect}
 
@@ -211,12 +215,12 @@ class _Parts:
 
     def _much_w(self) -> int:
         """Watts on each phase that leave 8 A of the fuse: what a car takes at least, and a little."""
-        return (max(self._fuse_a, 16) - 8) * VOLT
+        return int((max(self._fuse_a, 16) - 8) * VOLT)
 
     def _fuse(self) -> Iterator[Scene]:
         if self._fuse_a:
-            why = f"{self._fuse_a} A is the fuse of the house"
-            yield {"never": f"max(plant.grid_a) > {self._fuse_a}", "for": f"{FUSE_BEARS_S} s", "why": why}
+            why = f"{self._fuse_a:g} A is the fuse of the house"
+            yield {"never": f"max(plant.grid_a) > {self._fuse_a:g}", "for": f"{FUSE_BEARS_S} s", "why": why}
 
     def _rest(self, from_s: int) -> Iterator[Scene]:
         for car in self._cars:
@@ -260,17 +264,14 @@ def _least(car: AboutTarget) -> int:
     return max([car.lo, *(high for low, high in car.forbidden if low <= 0)]) or 1_000
 
 
-def _calm(at_s: int) -> Scene:
-    return {"at": f"{at_s} s", "set": {"plant.load_w": 400}}
-
-
 # ---- what people read -----------------------------------------------------------------------------------------------
-def in_plain_words(outcomes: list[Outcome], wall_s: float) -> Iterator[str]:
-    """What would have happened."""
+def in_plain_words(outcomes: list[Outcome], wall_s: float, missing: int = 0) -> Iterator[str]:
+    """What would have happened. ``missing``: so many did not come to run. Of what was not seen nothing is promised."""
     failed = [outcome for outcome in outcomes if not outcome.passed]
+    broken_off = sum(bool(outcome.trouble) for outcome in failed)
     yield ""
     for outcome in failed:
-        yield f"{outcome.title}: did not go well."
+        yield f"{outcome.title}: {'broke off, so nobody knows.' if outcome.trouble else 'did not go well.'}"
         yield from (f"  {line}" for line in outcome.story)
         yield from (f"  {line}" for line in findings_in_words(outcome) if not line.startswith("held"))
         yield f"  again: {outcome.repeat}"
@@ -280,8 +281,11 @@ def in_plain_words(outcomes: list[Outcome], wall_s: float) -> Iterator[str]:
         yield f"{outcome.title}: went well."
     if len(good) > 12:
         yield f"... and {len(good) - 12} more went well."
-    told = "nothing would have gone wrong" if not failed else f"in {len(failed)} something would have gone wrong"
+    bad = len(failed) - broken_off
+    told = f"in {bad} something would have gone wrong" if bad else "nothing would have gone wrong"
     yield f"\n{len(outcomes)} scenarios in {wall_s:.0f} s: {told} in what was looked at."
+    if broken_off or missing:
+        yield f"Nothing is known of {broken_off + missing}: {broken_off} broke off, {missing} did not come to run."
 
 
 def _say(line: str) -> None:

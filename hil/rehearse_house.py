@@ -46,9 +46,14 @@ def house_text(about: About, site: Path) -> tuple[str, list[str]]:
         "buses": sorted({device.bus for device in about.devices if device.kind == "can"}),
         "lines": sorted({device.bus for device in about.devices if device.kind == "gpio"}),
         "devices": devices,
-        "plant": {"load_w": LOAD_W} | _meters(about, lacks),
+        "plant": {"load_w": LOAD_W} | ({"fuse_a": fuse_a(about)} if fuse_a(about) else {}) | _meters(about, lacks),
     }
     return HEAD.format(own=OWN) + yaml.safe_dump(document, sort_keys=False, allow_unicode=True), lacks
+
+
+def fuse_a(about: About) -> float:
+    """The service fuse: the largest of the circuits with a meter on each phase; 0 where there is none."""
+    return max((circuit.fuse_ma / 1_000 for circuit in about.circuits if len(circuit.meter) == 3), default=0.0)
 
 
 def _device(device: AboutDevice, proofs: Mapping[str, str]) -> dict[str, Any]:

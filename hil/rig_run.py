@@ -19,9 +19,10 @@ import shlex
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -89,6 +90,8 @@ def run_one(scenario: Scenario, bench: Bench, seed: int, heard: Callable[[int], 
     course = _Course(scenario, bench, heard)
     trouble = course.caught(lambda: course.go(seed))
     left_open = course.caught(bench.close)
+    if left_open.startswith(STOPPED):  # an impatient hand: what was being ended still has to end
+        course.caught(bench.close)
     return Run(
         scenario,
         bench.name,
@@ -182,12 +185,15 @@ class _Task:
 
 def _in_turn(tasks: Iterable[_Task], scenarios: Iterable[Scenario], progress: Progress) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for task, scenario in zip(tasks, scenarios, strict=True):
-        progress.start(scenario.name, scenario.length_ms)
-        outcomes.append(_run_and_write(scenario, task, progress.at))
-        progress.done(outcomes[-1])
-        if outcomes[-1].trouble.startswith(STOPPED):
-            break
+    try:
+        for task, scenario in zip(tasks, scenarios, strict=True):
+            progress.start(scenario.name, scenario.length_ms)
+            outcomes.append(_run_and_write(scenario, task, progress.at))
+            progress.done(outcomes[-1])
+            if outcomes[-1].trouble.startswith(STOPPED):
+                break
+    except KeyboardInterrupt:
+        pass  # between two runs, or while a page was drawn: that one did not come to run, the others are kept
     return outcomes
 
 
@@ -197,8 +203,17 @@ def _run_and_write(scenario: Scenario, task: _Task, heard: Callable[[int], None]
     run.repeat = repeat_of(scenario, settings)
     told = story(run)
     outcome = outcome_of(run, task.now, told)
-    (settings.out / outcome.page).write_text(run_page(run, told if settings.tell else (), "index.html"), "utf-8")
+    with _writing(settings.out):
+        (settings.out / outcome.page).write_text(run_page(run, told if settings.tell else (), "index.html"), "utf-8")
     return outcome
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RigError(f"{out}: the results cannot be written ({error.strerror}); choose another --out") from None
 
 
 def repeat_of(scenario: Scenario, settings: Settings) -> str:
@@ -212,8 +227,9 @@ def repeat_of(scenario: Scenario, settings: Settings) -> str:
 def _side_by_side(tasks: Sequence[_Task], progress: Progress, jobs: int) -> list[Outcome]:
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(min(jobs, len(tasks)), multiprocessing.get_context("spawn"), _be_a_worker)
-    futures: list[Future[Outcome | None]] = [pool.submit(_work, task) for task in tasks]
+    futures: list[Future[Outcome | None]] = []
     try:
+        futures.extend(pool.submit(_work, task) for task in tasks)
         for future in as_completed(futures):
             if (outcome := future.result()) is not None:
                 progress.done(outcome)
@@ -263,6 +279,7 @@ def _write(
     fresh = {(outcome.name, outcome.bench) for outcome in outcomes}
     old = [o for o in earlier if (o.name, o.bench) not in fresh and (out / o.page).exists()]
     everything = sorted([*outcomes, *old], key=lambda outcome: (outcome.name, outcome.bench))
-    write_outcomes(out / "results.json", everything)
-    (out / "junit.xml").write_text(junit(outcomes, now), "utf-8")
-    (out / "index.html").write_text(index_page(everything, now, missing), "utf-8")
+    with _writing(out):
+        write_outcomes(out / "results.json", everything)
+        (out / "junit.xml").write_text(junit(outcomes, now), "utf-8")
+        (out / "index.html").write_text(index_page(everything, now, missing), "utf-8")

@@ -6,8 +6,8 @@
     faults:uc001:*silent*                    those of them with such a name
     pairs:uc001                              each pair of faults of two devices
 
-Rules: every file is read and judged before anything runs, and two different scenarios never share a name, because
-their pages would. A scenario is left out, and it is said, where it was not made for the bench.
+Rules: every file is read and judged before anything runs, and two different scenarios never share a page, because
+one would be written over the other. A scenario is left out, and it is said, where it was not made for the bench.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
+from os.path import isfile
 from pathlib import Path
 
+from hil.report.hazards import HAZARDS
+from hil.report.outcome import page_name
 from hil.scenario import library
 from hil.scenario.model import Scenario
 from hil.scenario.read import SCENARIOS, find
@@ -34,13 +37,25 @@ def select(names: Sequence[str], hazard: str = "") -> list[Scenario]:
         for scenario in _meant(name)
     }
     found = sorted(meant.values(), key=lambda scenario: scenario.name)
-    for one, other in pairwise(found):
-        if one.name == other.name:
+    for one, other in pairwise(sorted(found, key=_page)):
+        if _page(one) == _page(other):
             raise RigError(f"{one.path} and {other.path} have the same name; rename one of them")
+    if hazard:
+        known_hazard(hazard)
     chosen = [scenario for scenario in found if not hazard or hazard.upper() in scenario.hazards]
     if not chosen:
         raise RigError(f"none of these {len(found)} scenarios names the hazard {hazard.upper()}; `list` shows them")
     return chosen
+
+
+def known_hazard(word: str) -> None:
+    """RigError when it is none."""
+    if word.upper() not in HAZARDS:
+        raise RigError(f"--filter {word}: no such hazard; they are {min(HAZARDS)} to {max(HAZARDS)}")
+
+
+def _page(scenario: Scenario) -> str:
+    return page_name(scenario.name, "")
 
 
 def _meant(name: str) -> Iterator[Scenario]:
@@ -50,8 +65,8 @@ def _meant(name: str) -> Iterator[Scenario]:
             yield from scenarios_in(path)
         return
     house, _, pattern = rest.partition(":")
-    path = Path(house) if Path(house).is_file() else library.EXPECT / f"{house}.yaml"
-    if not path.is_file():
+    path = Path(house) if isfile(house) else library.EXPECT / f"{house}.yaml"
+    if not isfile(path):
         raise RigError(f"{name}: no such house; `{FAULTS}:` is there for {', '.join(library.houses()) or 'none'}")
     found = [s for s in scenarios_in(path, kind == PAIRS) if fnmatchcase(s.name, pattern or "*")]
     if not found:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hil.scenario.model import Moment, Scenario
+from hil.scenario.model import Condition, Moment, Scenario
 
 POWERS = ("plant.grid_w", "plant.car_w", "plant.pv_w", "plant.battery_w")
 CONTACTS = (".closed", ".contactor")
@@ -57,10 +57,16 @@ def unit_of(fact: str) -> str:
     return ""
 
 
-def with_units(measured: str, names: Iterable[str]) -> str:
-    """The judge's words about a number and its limit, with the unit of the facts where they have one unit."""
-    units = {unit_of(name) for name in names}
-    unit = units.pop() if len(units) == 1 else ""
+def unit_of_all(condition: Condition) -> str:
+    """The unit of what a condition compares: the facts' own where they agree. A count of things has none, and what a
+    product or a quotient has nobody here works out."""
+    units = {unit_of(name) for name in condition.names}
+    return units.pop() if len(units) == 1 and not re.search(r"count\(|[*/]", condition.text) else ""
+
+
+def with_units(measured: str, condition: Condition) -> str:
+    """The judge's words about a number and its limit, with the unit of what is compared."""
+    unit = unit_of_all(condition)
     if not unit:
         return measured
     return _LIMIT.sub(lambda m: f"{m[1]} {unit}{m[2] or ''}, limit {m[3]} {unit}", measured)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil.report.chart import box, polylines
-from hil.report.facts import unit_of, with_units
+from hil.report.facts import unit_of_all, with_units
 from hil.report.outcome import failing_first
 from hil.report.scale import Axis, Point, Scale, amount, esc, scale_of, span
 from hil.report.thin import measured
@@ -34,7 +34,7 @@ def expectations(run: Run, axis: Axis, marks: str) -> str:
 def _row(finding: Finding, moments: Sequence[Moment], axis: Axis, marks: str) -> str:
     wanted = finding.expectation
     css, word = ("good", "held") if finding.held else ("bad", "failed")
-    told = with_units(finding.measured, wanted.condition.names)
+    told = with_units(finding.measured, wanted.condition)
     why = f'<div class="why">{esc(wanted.why)}</div>' if wanted.why else ""
     return (
         f'<div class="exp {css}"><div class="row"><span class="mark {css}">{word}</span><code>{_text(wanted)}</code>'
@@ -84,7 +84,7 @@ def _compared(finding: Finding, course: Sequence[tuple[int, float, float]], axis
     limits: list[Point] = [
         (at_ms, limit if wanted.from_ms <= at_ms <= wanted.to_ms else None) for at_ms, _, limit in course
     ]
-    unit = _unit(wanted)
+    unit = unit_of_all(wanted.condition)
     scale = scale_of([value for line in (values, limits) for _, value in line if value is not None], CHART_H - 8, 2)
     inner = polylines(values, "c0 p0", axis, scale) + polylines(limits, "limit", axis, scale)
     return (
@@ -106,9 +106,3 @@ def _words(
         f'<svg x="{x:g}%" y="{y + (12 if y < 16 else -3):g}" overflow="visible">'
         f'<text class="limitword" x="{3 if anchor == "start" else -3}" text-anchor="{anchor}">{esc(text)}</text></svg>'
     )
-
-
-def _unit(wanted: Expectation) -> str:
-    """The unit of what is compared: the facts' own where they agree; a count of things has none."""
-    units = {unit_of(name) for name in wanted.condition.names}
-    return units.pop() if len(units) == 1 and "count(" not in wanted.condition.text else ""

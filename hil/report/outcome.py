@@ -89,7 +89,7 @@ def _found(finding: Finding) -> Found:
         for_ms=wanted.for_ms,
         held=finding.held,
         at_ms=finding.at_ms,
-        measured=with_units(finding.measured, wanted.condition.names),
+        measured=with_units(finding.measured, wanted.condition),
     )
 
 

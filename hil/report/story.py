@@ -78,7 +78,7 @@ def _seen(run: Run, finding: Finding) -> str:
     limit = span(wanted.to_ms - wanted.from_ms)
     lasting = f" and stayed so for {span(wanted.for_ms)}" if wanted.for_ms else ""
     after = span(max(0, finding.at_ms - wanted.from_ms))
-    measured = with_units(finding.measured, wanted.condition.names)
+    measured = with_units(finding.measured, wanted.condition)
     whole = f"From {_clock(run, wanted.from_ms)} to {_clock(run, wanted.to_ms)}"
     if wanted.from_ms == 0 and wanted.to_ms >= run.scenario.length_ms:
         whole = "All the time"

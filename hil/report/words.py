@@ -50,6 +50,7 @@ def summary(outcomes: Sequence[Outcome], wall_s: float) -> list[str]:
     failed = sum(not outcome.passed for outcome in outcomes)
     lived_ms = sum(outcome.length_ms for outcome in outcomes if not outcome.trouble)
     told = f"{failed} of {len(outcomes)} did not hold" if failed else f"all {len(outcomes)} held"
+    told = told if outcomes else "nothing came to its end"
     return [
         *lines,
         f"{told}; {span(lived_ms)} of a house's life in {span(wall_s * 1000)}",

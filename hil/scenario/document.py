@@ -5,6 +5,7 @@ Rules
   and so is a key that nobody knows; the text names those that are known, and the one that was probably meant.
 * A date stays the text that it was written as. ``relays.closed[2]`` may stand anywhere without quotes, although YAML
   takes ``[`` for the beginning of a list inside ``{...}``: brackets that follow a name are hidden from it.
+* A file is at most SIZE_MAX long and, with its anchors written out, has at most PIECES_MAX pieces: reading ends soon.
 
 It must never know what a key means.
 """
@@ -23,6 +24,8 @@ import yaml
 from hil.unix_socket import RigError
 
 Scalar = str | int | float | bool | None
+SIZE_MAX = 1_000_000  # characters: the longest that come with the rig have some 5,000
+PIECES_MAX = 50_000  # the same: some 500; an anchor in an anchor in an anchor is a million in no time
 _INDEX = re.compile(r"(?<=[A-Za-z0-9_])\[([0-9]+)\]")
 _HIDDEN = str.maketrans({"\ue000": "[", "\ue001": "]"})
 
@@ -117,20 +120,35 @@ def near(word: str, known: Iterable[str]) -> str:
 
 def read(path: Path) -> Item:
     """The whole file; RigError names the line that is no YAML."""
+    return parse(text_of(path), path)
+
+
+def text_of(path: Path) -> str:
+    """What stands in a file; RigError when it cannot be read."""
     try:
-        return parse(path.read_text("utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise RigError(f"{path}: is no text in UTF-8 ({error}); save it as UTF-8") from None
+    except OSError as error:
         raise RigError(f"{path}: cannot be read: {error}") from None
 
 
 def parse(text: str, path: Path) -> Item:
     """``text`` as if it were the file ``path``."""
-    loader = _Loader(_INDEX.sub("\ue000\\1\ue001", text))
+    if len(text) > SIZE_MAX:
+        raise RigError(f"{path}: has {len(text)} characters, and at most {SIZE_MAX} are read; make it several files")
+    try:
+        loader = _Loader(_INDEX.sub("\ue000\\1\ue001", text))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise RigError(f"{path}:{line}: a character {error.character:#x} that no text has; take it out") from None
     try:
         node = loader.get_single_node()
         if node is None:
             raise RigError(f"{path}:1: the file is empty")
-        return _item(node, path, "", loader, ())
+        return _Items(path, loader).item(node, "", ())
+    except RecursionError:
+        raise RigError(f"{path}: brackets or lists within each other, too deep to be read; write it flat") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
@@ -142,35 +160,51 @@ def parse(text: str, path: Path) -> Item:
         loader.dispose()
 
 
-def _item(node: yaml.Node, path: Path, place: str, loader: _Loader, above: tuple[yaml.Node, ...]) -> Item:
-    line = node.start_mark.line + 1
-    if node in above:
-        raise RigError(f"{path}:{line}: {place}: this contains itself; write it out")
-    above = (*above, node)
-    if isinstance(node, yaml.SequenceNode):
-        parts = [_item(part, path, f"{place}[{at}]", loader, above) for at, part in enumerate(node.value, 1)]
-        return Item(path, line, place, parts)
-    if isinstance(node, yaml.MappingNode):
-        return Item(path, line, place, _entries(node, path, place, loader, above))
-    try:
-        value = loader.construct_object(node)
-    except ValueError as error:
-        raise RigError(f"{path}:{line}: {place}: {error}") from None
-    return Item(path, line, place, value.translate(_HIDDEN) if isinstance(value, str) else value)
+class _Items:
+    """Nodes -> pieces, of one file."""
 
+    def __init__(self, path: Path, loader: _Loader) -> None:
+        self._path, self._loader, self._count = path, loader, 0
 
-def _entries(
-    node: yaml.MappingNode, path: Path, place: str, loader: _Loader, above: tuple[yaml.Node, ...]
-) -> dict[str, Item]:
-    entries: dict[str, Item] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise RigError(f"{path}:{line}: {place}: a key must be a word")
-        key = str(key_node.value).translate(_HIDDEN)
-        item = _item(value_node, path, f"{place}.{key}".lstrip("."), loader, above)
-        if key in entries:
-            raise RigError(f"{path}:{line}: {item.place}: {key!r} stands here twice; keep one of them")
-        # A value's line is that of its key, where a reader looks for it.
-        entries[key] = Item(item.file, line, item.place, item.value)
-    return entries
+    def item(self, node: yaml.Node, place: str, above: tuple[yaml.Node, ...]) -> Item:
+        """This node and all below it."""
+        path, line = self._path, node.start_mark.line + 1
+        self._count += 1
+        if self._count > PIECES_MAX:
+            raise RigError(f"{path}:{line}: {place}: more than {PIECES_MAX} pieces with all anchors written out")
+        if node in above:
+            raise RigError(f"{path}:{line}: {place}: this contains itself; write it out")
+        above = (*above, node)
+        if isinstance(node, yaml.SequenceNode):
+            parts = [self.item(part, f"{place}[{at}]", above) for at, part in enumerate(node.value, 1)]
+            return Item(path, line, place, parts)
+        if isinstance(node, yaml.MappingNode):
+            return Item(path, line, place, self._entries(node, place, above))
+        return Item(path, line, place, self._scalar(node, place, line))
+
+    def _scalar(self, node: yaml.Node, place: str, line: int) -> Scalar:
+        try:
+            value = self._loader.construct_object(node)
+            if isinstance(value, str):
+                value.encode()  # an escaped half of a character ("\\ud83d") can be written nowhere
+        except ValueError as error:
+            raise RigError(f"{self._path}:{line}: {place}: {error}") from None
+        if isinstance(value, str):
+            return value.translate(_HIDDEN)
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        raise RigError(f"{self._path}:{line}: {place}: {node.tag} is not known here; write it without a tag")
+
+    def _entries(self, node: yaml.MappingNode, place: str, above: tuple[yaml.Node, ...]) -> dict[str, Item]:
+        entries: dict[str, Item] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise RigError(f"{self._path}:{line}: {place}: a key must be a word")
+            key = str(key_node.value).translate(_HIDDEN)
+            item = self.item(value_node, f"{place}.{key}".lstrip("."), above)
+            if key in entries:
+                raise RigError(f"{self._path}:{line}: {item.place}: {key!r} stands here twice; keep one of them")
+            # A value's line is that of its key, where a reader looks for it.
+            entries[key] = Item(item.file, line, item.place, item.value)
+        return entries

@@ -9,6 +9,7 @@ It must never let anything happen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from hil.scenario.document import Item
 from hil.scenario.faults import Known, Site
@@ -48,7 +49,19 @@ class Timeline:
         if timeline.value is None:
             return ()
         events = [event for entry in timeline.listed() for event in self._entry(entry)]
-        return tuple(sorted(events, key=lambda event: event.at_ms))
+        ordered = tuple(sorted(events, key=lambda event: event.at_ms))
+        self._check_power(timeline, ordered)
+        return ordered
+
+    def _check_power(self, timeline: Item, events: tuple[Event, ...]) -> None:
+        """Two cuts at once would give the power back at the end of the first."""
+        dark_ms = 0.0
+        for event in events:
+            if isinstance(event.action, PowerCut):
+                if event.at_ms < dark_ms:
+                    here = replace(timeline, line=event.line)
+                    raise here.wrong(f"there is no power until {dark_ms / 1000:g} s as it is; make one cut of the two")
+                dark_ms = event.at_ms + event.action.for_s * 1000
 
     def _entry(self, entry: Item) -> Iterator[Event]:
         parts = entry.entries(("at", *VERBS, "for"))
@@ -89,6 +102,8 @@ class Timeline:
             for fault, parameters in faults.items():
                 inner = {} if parameters is None or parameters.value is None else parameters.entries()
                 given = {name: part.plain() for name, part in inner.items()}
+                if "fault" in given:  # in the request that word is the fault itself
+                    raise inner["fault"].wrong(f"{fault} has no parameter 'fault'; a second fault stands beside it")
                 request = self._known.fault(parameters or what, device, fault, {**given})
                 told = "".join(f", {name} {value}" for name, value in given.items())
                 yield 0, ToDevice(device, request), f"{device}: {fault}{told}"

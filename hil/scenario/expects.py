@@ -2,7 +2,7 @@
 
 Rules: an entry has exactly one of `within`, `always`, `never`, `eventually`, each with the keys of :data:`KINDS`. A
 window lies inside the scenario and is not empty; what must stay for a while must be able to, or nobody could see it.
-A condition is asked once of the facts that the house begins with, so that what cannot be compared is found at once.
+A condition is read with the facts that the house begins with, so that what cannot be compared is found at once.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def expectations(listed: Item, length_ms: int, facts: Facts) -> tuple[Expectatio
 
 def asked(item: Item, facts: Facts) -> Condition:
     """The condition that stands in ``item``, checked against what the house has."""
-    written = item.text() if isinstance(item.value, str) else item.shown()
+    if item.value is None or isinstance(item.value, list | dict):
+        raise item.wrong(f"expected a condition here, such as max(plant.grid_a) <= 35, not {item.shown()}")
     try:
-        return condition(written, facts)
+        return condition(str(item.value), facts)
     except RigError as error:
         raise item.wrong(str(error)) from None
 

@@ -43,6 +43,7 @@ from hil.scenario.model import Condition, Fact, Facts
 from hil.unix_socket import RigError
 
 TEXT_MAX = 1000  # characters: a condition that is longer is a mistake, or an attack on the parser
+NUMBER_MAX = 1e15  # and 1e999 would be infinite
 TRUTH, TEXT, UNKNOWN = "true or false", "a text", "unknown"
 LISTS = {"a list of numbers": NUMBER, "a list of true and false": TRUTH, "a list": UNKNOWN}
 
@@ -70,7 +71,10 @@ def condition(text: str, sample: Facts | None = None) -> Condition:
     """``text`` as a condition. RigError names the piece that is wrong and what would be right; whoever knows the file
     and the line puts them before it."""
     reader = _Reader(" ".join(text.split()), sample)
-    whole, margin = reader.read()
+    try:
+        whole, margin = reader.read()
+    except RecursionError:
+        raise RigError(f"{reader.text[:60]!r}... is too deep to be read; make it two") from None
     return Condition(reader.text, frozenset(reader.names), asked(whole.get), margin)
 
 
@@ -133,6 +137,8 @@ class _Reader:
                 return self._constant(node, said)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
                 return self._call(name, args, said)
+            case ast.BinOp(op=ast.Div(), right=ast.Constant(value=0)):
+                raise RigError(f"{said!r} divides by zero, so it could never be measured")
             case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
                 return self._arithmetic(ARITHMETIC[type(op)], self._number(left), self._number(right), said)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -189,6 +195,10 @@ class _Reader:
             )
         if not isinstance(value, bool | int | float | str):
             raise RigError(f"{said!r} is not known here; there are numbers, 'texts', true and false")
+        if not isinstance(value, str) and not abs(value) <= NUMBER_MAX:
+            raise RigError(
+                f"{said[:20]!r}: nothing in a house is as much, so this would never fail; write a real limit"
+            )
         return Part(said, kind_of(value), lambda _facts: value)
 
     # -- what is computed --

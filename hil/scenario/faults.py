@@ -35,12 +35,11 @@ class Known:
     @cached_property
     def facts(self) -> Mapping[str, Fact]:
         """What the house says of itself before anything has happened."""
-        fresh: dict[str, Device] = {entry.name: entry.make(0) for entry in self.house.entries}
         found: dict[str, Fact] = {}
-        for name, device in {**fresh, PLANT: self._plant()}.items():
-            found |= dict(facts_of(name, device.state(0)))
-            found[f"{name}.writes"] = 0.0
-        return found
+        for entry in self.house.entries:
+            found |= dict(facts_of(entry.name, entry.make(0).state(0)))
+            found[f"{entry.name}.writes"] = 0.0  # nobody writes to the plant
+        return found | dict(facts_of(PLANT, self._plant().state(0)))
 
     def _plant(self) -> Plant:
         return Plant(self.house.plant, self.house.seed, 0)

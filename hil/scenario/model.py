@@ -93,6 +93,13 @@ class Broker:
 Action = ToDevice | Wish | Flood | ToProcess | Clock | PowerCut | Broker
 
 
+CANNOT: Mapping[str, tuple[type[Action], ...]] = {  # what happens in no bench of this name
+    "virtual": (Broker,),
+    "loopback": (Clock,),  # the clock of a whole machine is not moved for a test
+    "bench": (ToProcess, Clock, PowerCut, Broker),
+}
+
+
 @dataclass(frozen=True)
 class Event:
     """``line``: in the scenario's file. ``text``: for people."""

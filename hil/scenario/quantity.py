@@ -24,7 +24,7 @@ VALUES: Mapping[str, tuple[str, Decimal]] = {
 }
 SWITCH: Mapping[str, float] = {"on": 1.0, "closed": 1.0, "true": 1.0, "off": 0.0, "open": 0.0, "false": 0.0}
 TIME_MAX_MS = 7 * 24 * 3_600_000
-_SHAPE = re.compile(r"([+-]?)([0-9]+(?:\.[0-9]+)?)\s*(\S*)")
+_SHAPE = re.compile(r"([+-]?)([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*(\S*)")  # more digits than that nobody means
 
 
 def time_ms(item: Item, lowest_ms: int = 0) -> int:

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from os.path import isdir, isfile  # they answer no where Path's own raise: for a name that no file could have
 from pathlib import Path
 
 from hil import house
-from hil.scenario.document import Item, near, parse, read
+from hil.scenario.document import Item, near, parse, read, text_of
 from hil.scenario.events import Timeline
 from hil.scenario.expects import expectations
 from hil.scenario.faults import Known, Site
-from hil.scenario.model import BENCHES, Scenario
+from hil.scenario.model import BENCHES, CANNOT, Event, Scenario
 from hil.scenario.quantity import time_ms
 from hil.unix_socket import RigError
 
@@ -50,11 +51,13 @@ def built_in() -> list[str]:
 def find(name: str) -> list[Path]:
     """The files that a name selects: a file, a folder (of one's own, or of those that come with the rig), the name of
     a scenario that comes with the rig, or a pattern of such names (``meter_*``, ``uc001/*``). RigError when none."""
-    if Path(name).is_file():
+    if isfile(name):
         return [Path(name)]
-    folder = Path(name) if Path(name).is_dir() else SCENARIOS / name
-    if name and folder.is_dir():
+    folder = Path(name) if isdir(name) else SCENARIOS / name
+    if name and isdir(folder):
         found = sorted(folder.rglob("*.yaml"))
+        if not found:
+            raise RigError(f"{name}: this folder has no scenario; they are files that end in .yaml")
     else:
         found = [path for path in sorted(SCENARIOS.rglob("*.yaml")) if _is_meant(path, name)]
     if not found:
@@ -88,6 +91,7 @@ class Reader:
         site, edits = self.site()
         known, names = Known(whole), self.names(site, edits)
         timeline = self._parts.get("timeline")
+        events = Timeline(known, names, length_ms).read(timeline) if timeline is not None else ()
         return Scenario(
             name=self._top.file.stem,
             title=self._parts["title"].text(),
@@ -97,11 +101,11 @@ class Reader:
             house=whole,
             site=site,
             hazards=self.hazards(),
-            benches=self.benches(),
+            benches=self.benches(events),
             seed=self.seed(),
             wall=self.wall(),
             length_ms=length_ms,
-            events=Timeline(known, names, length_ms).read(timeline) if timeline is not None else (),
+            events=events,
             expectations=expectations(self._parts["expect"], length_ms, known.facts),
             show=self.show(known),
             edits=edits,
@@ -112,7 +116,7 @@ class Reader:
         item = self._parts["house"]
         beside = self._top.file.parent / item.text()
         try:
-            path = beside if beside.is_file() else house.find(item.text())
+            path = beside if isfile(beside) else house.find(item.text())
         except RigError as error:
             raise item.wrong(f"{error}{near(item.text(), house.built_in())}") from None
         return path, house.load(path)
@@ -121,13 +125,15 @@ class Reader:
         """The folder of the product's documents, and the edits, each of whose old texts is in one of them."""
         item = self._parts["site"]
         folder = self._top.file.parent / item.text()
-        if not (folder / "site.yaml").is_file():
+        if not isfile(folder / "site.yaml"):
             raise item.wrong(f"{folder} has no site.yaml; name the folder of a site, relative to this file")
         edits: dict[str, str] = {}
-        documents = [path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))]
+        documents = [text_of(path) for path in sorted(folder.glob("*.yaml"))]
         for old, new in self._parts["edits"].entries().items() if "edits" in self._parts else ():
             if not isinstance(new.value, str):
                 raise new.wrong("both texts of an edit stand in quotes")
+            if not old:
+                raise new.wrong("the old text of an edit is empty, and so is everywhere; say which text is replaced")
             if not any(old in text for text in documents):
                 raise new.wrong(f"the text {old!r} is in no document of {folder}; copy it exactly as it stands there")
             edits[old] = new.value
@@ -135,7 +141,7 @@ class Reader:
 
     def names(self, site: Path, edits: Mapping[str, str]) -> Site:
         """The names in site.yaml, with the edits done."""
-        text = (site / "site.yaml").read_text("utf-8")
+        text = text_of(site / "site.yaml")
         for old, new in edits.items():
             text = text.replace(old, new)
         return Site(parse(text, site / "site.yaml"))
@@ -149,12 +155,24 @@ class Reader:
                 raise part.wrong(f"{part.value!r} is no hazard; they are H01 to H30")
         return tuple(part.text() for part in listed)
 
-    def benches(self) -> tuple[str, ...]:
-        """Those that can show it."""
+    def benches(self, events: Sequence[Event]) -> tuple[str, ...]:
+        """Those that can show it: as named, or of the usual ones those that can do all that happens."""
         item = self._parts.get("benches")
-        found = tuple(part.one_of(BENCHES) for part in item.listed()) if item is not None else DEFAULT_BENCHES
-        if item is not None and (not found or len(dict.fromkeys(found)) != len(found)):
+        cannot: dict[str, Event] = {}
+        for event in reversed(events):  # what is told is the first of them
+            cannot |= {bench: event for bench, actions in CANNOT.items() if isinstance(event.action, actions)}
+        if item is None:
+            usual = tuple(bench for bench in DEFAULT_BENCHES if bench not in cannot)
+            if not usual:
+                raise self._top.wrong("a bench that moves the clock and has a broker does not exist; make it two")
+            return usual
+        found = tuple(part.one_of(BENCHES) for part in item.listed())
+        if not found or len(dict.fromkeys(found)) != len(found):
             raise item.wrong(f"name each bench once: some of {', '.join(BENCHES)}")
+        for bench in found:
+            if bench in cannot:
+                what = f"the {bench} bench cannot do what line {cannot[bench].line} wants ({cannot[bench].text})"
+                raise item.wrong(f"{what}; name another")
         return found
 
     def seed(self) -> int:

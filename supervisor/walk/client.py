@@ -54,9 +54,11 @@ class Client:
 
     def state(self) -> Any:
         """GET /v1/state."""
-        _, said = self._call("GET", "/v1/state")
+        code, said = self._call("GET", "/v1/state")
+        if code != 200:
+            raise WalkError(f"{self.url} does not say how the house is: HTTP {code}: {_problem(said)}")
         if not isinstance(said, dict) or "readings" not in said:
-            raise WalkError(f"{self.url} answers, but not as Powerwarden does; name its gateway with --api")
+            raise self._stranger()
         return said
 
     def me(self) -> str:
@@ -64,19 +66,24 @@ class Client:
         code, said = self._call("GET", "/v1/identities/me")
         if code != 200:
             raise WalkError(f"{self.url} does not know this token: {_problem(said)}")
+        if not isinstance(said, dict) or "name" not in said:
+            raise self._stranger()
         return str(said["name"])
 
     def set(self, target: str, value: float, unit: str, now_ms: int) -> tuple[str, str]:
         """Ask for a value. The verdict, and the text of its reasons."""
+        before = self._held.get(target)
+        self._held[target] = (value, unit, now_ms)  # before it is asked: its answer may be lost, and Ctrl-C may come
         verdict, text = self._put(target, value, unit)
-        if verdict not in ("refused", "error"):
-            self._held[target] = (value, unit, now_ms)
+        if verdict in ("refused", "error"):
+            self._held.pop(target)
+            self._held |= {} if before is None else {target: before}
         return verdict, text
 
     def release(self, target: str) -> tuple[str, str]:
         """Give it back."""
-        self._held.pop(target, None)
         code, said = self._call("POST", f"/v1/targets/{urllib.parse.quote(target, safe='')}/release")
+        self._held.pop(target, None)
         return _decided(code, said)
 
     def renew(self, now_ms: int) -> None:
@@ -85,12 +92,27 @@ class Client:
             if now_ms - said_ms >= amounts.RENEW_MS:
                 self.set(target, value, unit, now_ms)
 
+    @property
+    def held(self) -> list[str]:
+        """What has been asked for and not been given back."""
+        return list(self._held)
+
     def release_all(self) -> None:
-        """Nothing is left behind."""
+        """Nothing is left behind. WalkError names what could not be given back; what can be is."""
+        lost = []
         for target in list(self._held):
-            self.release(target)
+            try:
+                self.release(target)
+            except WalkError as error:
+                lost.append(f"{target} ({error})")
+        if lost:
+            told = f"not given back: {', '.join(lost)}"
+            raise WalkError(f"{told}; it ends by itself {amounts.LEASE_S} s after it was last asked for")
 
     # ---- details -----------------------------------------------------------------------------------------------------
+    def _stranger(self) -> WalkError:
+        return WalkError(f"{self.url} answers, but not as Powerwarden does; name its gateway with --api")
+
     def _put(self, target: str, value: float, unit: str) -> tuple[str, str]:
         number: float | int = int(value) if value == int(value) else value
         body = {"value": number, "unit": unit, "kind": "live", "duration_s": amounts.LEASE_S}

@@ -34,6 +34,7 @@ def run(asked: Asked) -> int:
     if asked.dry_run:
         _show(plan(house, options))
         return 0
+    client: Client | None = None
     try:
         if asked.token_file is None:
             raise WalkError("say who asks: --token-file FILE, with the token of an orchestrator on one line")
@@ -42,7 +43,14 @@ def run(asked: Asked) -> int:
     except WalkError as error:
         return _failed(str(error))
     except KeyboardInterrupt:
-        return _failed("ended before its end; everything was given back, and nothing is recorded")
+        return _failed(ended_early([] if client is None else client.held))
+
+
+def ended_early(held: list[str]) -> str:
+    """Somebody has ended it; a second Ctrl-C also ends the giving back of what is ``held``."""
+    if held:
+        return f"ended before its end; {', '.join(held)} was not given back, and ends by itself in {amounts.LEASE_S} s"
+    return "ended before its end; everything was given back, and nothing is recorded"
 
 
 def _failed(text: str) -> int:

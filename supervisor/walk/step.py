@@ -62,6 +62,13 @@ class Step:
         self.done, self.unproven = True, unproven
 
 
+def binds(look: Look, target: str) -> str:
+    """Between what a target may be now, and which rule says so."""
+    lo, hi, rule = look.edges.get(target, (0.0, 0.0, ""))
+    acting = f", and {', '.join(look.trips)} act" if look.trips else ""
+    return f"it may be {lo:g} to {hi:g} ({rule or 'nothing binds'}){acting}"
+
+
 class LoadStep(Step):
     """See the head of this file."""
 
@@ -145,21 +152,21 @@ class LoadStep(Step):
         output = look.outputs.get(self._load.target)
         if self._refused:
             yield from self._give_back(now_ms, f"the product refuses it: {self._refused}")
-        elif output is not None and abs(output - self._value) <= self._load.step / 2:
+        elif self._stands(look):
             self._watch.forget()
             self.go("answer", now_ms, "waiting for the load to answer")
         elif self.waited(now_ms, amounts.TAKEN_MS):
             shown = "nothing" if output is None else self._shown(output)
-            yield from self._give_back(now_ms, f"the product keeps it at {shown}: {self._binds(look)}")
+            yield from self._give_back(now_ms, f"the product keeps it at {shown}: {binds(look, self._load.target)}")
 
-    def _binds(self, look: Look) -> str:
-        lo, hi, rule = look.edges.get(self._load.target, (0.0, 0.0, ""))
-        acting = f", and {', '.join(look.trips)} act" if look.trips else ""
-        return f"it may be {lo:g} to {hi:g} ({rule or 'nothing binds'}){acting}"
+    def _stands(self, look: Look) -> bool:
+        """Is the target where it was asked to be, within what it can be told?"""
+        output = look.outputs.get(self._load.target)
+        return output is not None and abs(output - self._value) <= self._load.step / 2
 
     def _wait_answer(self, now_ms: int, look: Look) -> Iterator[Wish]:
-        if look.outputs.get(self._load.target) != self._value and self.waited(now_ms, amounts.POLL_MS):
-            yield from self._give_back(now_ms, f"the product has taken it back: {self._binds(look)}")
+        if not self._stands(look) and self.waited(now_ms, amounts.POLL_MS):
+            yield from self._give_back(now_ms, f"the product has taken it back: {binds(look, self._load.target)}")
         elif self._watch.whole(now_ms) and self._calm() and self._answered():
             self._during = self._watch.window()
             yield from self._give_back(now_ms, "")

@@ -200,8 +200,10 @@ def _loads(loaded: Loaded) -> Iterator[Load]:
 
 def _smallest_a(target: Target) -> float:
     """The least that it can do, and at least LOAD_A."""
-    edges = [hi for _, hi in target.bands]
-    return max(amounts.LOAD_A, *(edge / 1_000 for edge in edges)) if edges else amounts.LOAD_A
+    least_ma = round(amounts.LOAD_A * 1_000)
+    for low, high in sorted(target.bands):
+        least_ma = high if low < least_ma < high else least_ma
+    return least_ma / 1_000
 
 
 def _feed_rows(plan: Plan, at: int, metered: set[str]) -> Iterator[Row]:

@@ -4,6 +4,7 @@ Rules
 * A contactor is moved by itself only where the documents say that it may break its load and a person has said yes; a
   changeover is asked for another position, and its own sequence drains, proves and moves. Sources are never moved.
 * All contacts are looked at, not only the one that was meant: one that answers for another coil is a finding.
+* A contact is judged only when the product has told its contactor to move: a granted wish may be held back by a rule.
 * What was moved is given back, whatever happened. A contact that opens by a fault of its own is the kernel's business.
 """
 
@@ -13,9 +14,10 @@ from collections.abc import Iterator, Mapping
 
 from supervisor.walk import amounts
 from supervisor.walk.look import Look
-from supervisor.walk.step import ONLY_OBSERVES, Step, Wish
+from supervisor.walk.step import ONLY_OBSERVES, Step, Wish, binds
 from supervisor.walk.survey import Contact, Positions, Survey
 
+_TOLD = ("closing", "closed", "failed_open")  # states of a contactor that has been told to close
 Shown = Mapping[str, bool | None]  # by contactor: closed, open, or not proven either way
 
 
@@ -40,6 +42,7 @@ class ContactStep(Step):
         super().__init__(contact.target, f"{contact.target}: closed and open again")
         self._house, self._contact = house, contact
         self._before: Shown = {}
+        self._is_told = False
         self._refused = ""
         self._why = ""
 
@@ -55,9 +58,11 @@ class ContactStep(Step):
             case "closing" if self._refused:
                 yield from self._back(now_ms, f"the product refuses it: {self._refused}")
             case "closing":
-                if (now[name] is True and self.waited(now_ms, 2 * amounts.POLL_MS)) or self._overdue(now_ms):
-                    self.wrong += self._answers(now)
-                    yield from self._back(now_ms, "")
+                self._is_told = self._is_told or _is_told(look, name)
+                if self._is_told and (now[name] is True and self.waited(now_ms, 2 * amounts.POLL_MS)):
+                    yield from self._judged(now_ms, now)
+                elif self._overdue(now_ms):
+                    yield from self._judged(now_ms, now) if self._is_told else self._held_back(now_ms, look)
             case "opening":
                 others = all(now[one] == was for one, was in self._before.items())
                 if others and self.waited(now_ms, 2 * amounts.POLL_MS):
@@ -82,6 +87,13 @@ class ContactStep(Step):
             self._before = now
             self.go("closing", now_ms, "closing it")
             yield Wish(name, 1.0)
+
+    def _judged(self, now_ms: int, now: Shown) -> Iterator[Wish]:
+        self.wrong += self._answers(now)
+        yield from self._back(now_ms, "")
+
+    def _held_back(self, now_ms: int, look: Look) -> Iterator[Wish]:
+        yield from self._back(now_ms, f"the product keeps it open: {binds(look, self._contact.target)}")
 
     def _answers(self, now: Shown) -> Iterator[str]:
         name = self._contact.target
@@ -112,6 +124,11 @@ class ContactStep(Step):
 
     def _overdue(self, now_ms: int) -> bool:
         return self.waited(now_ms, amounts.CONTACT_MS)
+
+
+def _is_told(look: Look, target: str) -> bool:
+    """Does, or did, its coil get the order? One that has failed is told to be open again, before anybody can look."""
+    return look.outputs.get(target) == 1 or look.machines.get(target) in _TOLD
 
 
 def _welded(contact: Contact) -> str:

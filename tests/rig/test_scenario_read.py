@@ -20,6 +20,7 @@ site: {POLICIES}/uc001
 length: 40 s
 """
 TIMELINE = "timeline:\n  - {at: 2 s, set: {plant.load_w: 500}}\n"
+AT_2 = "timeline:\n  - {at: 2 s, "
 EXPECT = "expect:\n  - {always: wallbox.ampere <= 16}\n"
 
 
@@ -74,6 +75,19 @@ class TestAWholeFile:
         assert scenario.wall == "2026-12-24T16:00:00"
         assert scenario.show == ("plant.grid_w", "wallbox.ampere")
         assert scenario.edits == {"late: 20 s": "late: 5 s"}
+
+    @pytest.mark.parametrize(
+        ("what", "benches"),
+        [
+            ("clock: +1 h", ("virtual",)),
+            ("broker: down", ("loopback",)),
+            ("power_cut: 2 s", ("virtual", "loopback")),
+        ],
+    )
+    def test_its_benches_are_those_that_can_do_what_happens(
+        self, tmp_path: Path, what: str, benches: tuple[str, ...]
+    ) -> None:
+        assert loaded(tmp_path, HEAD + f"timeline:\n  - {{at: 2 s, {what}}}\n" + EXPECT).benches == benches
 
     def test_house_and_site_are_found_from_where_the_file_is(self, tmp_path: Path) -> None:
         (tmp_path / "own.yaml").write_text("devices: {box: {sim: goe_modbus, tcp: 127.0.0.1:15031}}\n", "utf-8")
@@ -177,7 +191,6 @@ class TestEvents:
             "{at: 13 s, clock: +1 h}",
             "{at: 13 s, clock: -30 min}",
             "{at: 14 s, power_cut: 5 s}",
-            "{at: 15 s, broker: down}",
         ) == [
             (1000, Flood("optimiser", "wallbox.current", (0.0, 16.0), "A", 200, 5.0)),
             (12_000, ToProcess("guardian", "kill")),
@@ -187,8 +200,8 @@ class TestEvents:
             (13_000, Clock(3600.0)),
             (13_000, Clock(-1800.0)),
             (14_000, PowerCut(5.0)),
-            (15_000, Broker(False)),
         ]
+        assert events(tmp_path, "{at: 15 s, broker: down}") == [(15_000, Broker(False))]
 
     def test_every_event_has_its_line_and_a_text_for_people(self, tmp_path: Path) -> None:
         (event,) = loaded(tmp_path, HEAD + TIMELINE + EXPECT).events
@@ -296,6 +309,10 @@ def test_a_wrong_expectation_is_told_with_its_line_and_remedy(
         (HEAD + "hazards: [H5]\n" + EXPECT, 6, "H01 to H30"),
         (HEAD + "benches: [virtuel]\n" + EXPECT, 6, "did you mean virtual"),
         (HEAD + "benches: []\n" + EXPECT, 6, "name each bench once"),
+        (HEAD + "benches: [loopback]\n" + AT_2 + "clock: +1 h}\n" + EXPECT, 6, "cannot do what line 8 wants"),
+        (HEAD + "benches: [virtual]\n" + AT_2 + "broker: up}\n" + EXPECT, 6, "cannot do what line 8 wants"),
+        (HEAD + "benches: [bench]\n" + AT_2 + "kill: can0}\n" + EXPECT, 6, "cannot do what line 8 wants"),
+        (HEAD + AT_2 + "broker: up}\n  - {at: 3 s, clock: +1 h}\n" + EXPECT, 1, "make it two"),
         (HEAD + "seed: one\n" + EXPECT, 6, "whole number"),
         (HEAD + "seed: 1.5\n" + EXPECT, 6, "whole number"),
         (HEAD + "wall: noon\n" + EXPECT, 6, "2026-06-21T16:00"),
