@@ -16,6 +16,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from drivers.contract import Defect, DefectKind, Heard, RegisterTable, Sample, SignalSpec, WriteCost
 from supervisor.kernel.signal import Quality
@@ -129,14 +130,23 @@ class ModbusTable:
         if not all(0 <= word <= 0xFFFF for word in words):
             return (Defect(DefectKind.GARBAGE, f"{group.name}: a word that is no 16-bit number"),)
         heard: list[Heard] = []
-        for register in self.registers:
-            if register.group is group:
-                start = register.address - group.address
-                heard += register.heard(words[start : start + register.type.words], self.high_first)
+        for register, start, end in self._places[group.name]:
+            heard += register.heard(words[start:end], self.high_first)
         return tuple(heard)
+
+    @cached_property
+    def _places(self) -> Mapping[str, tuple[tuple[Register, int, int], ...]]:
+        """The registers of each group, and from where to where their words stand in its answer."""
+        places = [(register, register.address - register.group.address) for register in self.registers]
+        return {
+            group.name: tuple((r, at, at + r.type.words) for r, at in places if r.group is group)
+            for group in self.groups
+        }
 
 
 def _number(kind: RegisterType, words: Sequence[int], high_first: bool) -> int | float:
+    if kind is RegisterType.U16:
+        return words[0]
     ordered = words if high_first else words[::-1]
     number: int | float = struct.unpack(f">{kind.value}", struct.pack(f">{len(ordered)}H", *ordered))[0]
     return number
