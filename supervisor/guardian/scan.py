@@ -40,6 +40,7 @@ from supervisor.kernel.keep import notes
 from supervisor.kernel.lease import Decision
 from supervisor.kernel.outputs import Outputs
 from supervisor.kernel.state import boot
+from supervisor.kernel.wake import listens
 from supervisor.loader.load import Loaded
 
 VALID_CYCLES = 3
@@ -206,7 +207,8 @@ class Guardian:
             return False
         before, now = self._inbox.recorded, self._inbox.image  # of the newest cycle, and with what has come since
         pairs = ((before[sample.signal], now[sample.signal]) for sample in self._inbox.samples)
-        quiet = all(old.value == new.value and old.quality is new.quality for old, new in pairs)
+        same = all(old.value == new.value and old.quality is new.quality for old, new in pairs)
+        quiet = same and not (self._inbox.samples and listens(self._state))
         if quiet:
             self._inbox.samples.clear()  # they have only made the readings younger
         return quiet

@@ -62,6 +62,8 @@ def look(was: Excess, told: int | None, changed_ms: int, acts_ms: int, shown: Sh
         was = _told(was, told, changed_ms, acts_ms, shown)
     if not shown:
         return was if was.since_ms is None else msgspec.structs.replace(was, since_ms=None, over=0)
+    if was.former and was.former[-1][1] + acts_ms < min(read_ms for _, read_ms in shown):
+        was = msgspec.structs.replace(was, former=())
     beyonds = [(value - (most := _most(was, read_ms, acts_ms)), most) for value, read_ms in shown]
     over, most = max(beyonds) if told else (0, 0)
     beyond = over > max(BAND_MA, most * BAND_PERMILLE // 1000)
@@ -78,6 +80,11 @@ def look(was: Excess, told: int | None, changed_ms: int, acts_ms: int, shown: Sh
     elif sure and sure * of * LIKE[1] >= amount * most * LIKE[0]:
         amount_ms = seen_ms
     return Excess(was.told, was.former, since_ms, over if beyond else 0, seen_ms, amount, of, amount_ms)
+
+
+def waits(at: Excess) -> bool:
+    """Does a reading matter here that only says the same again, later?"""
+    return at.since_ms is not None or at.amount > 0 or bool(at.former)
 
 
 def _most(at: Excess, read_ms: int, acts_ms: int) -> int:

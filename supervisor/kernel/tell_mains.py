@@ -12,6 +12,8 @@ from supervisor.kernel.plan import Plan
 from supervisor.kernel.signal import Unit, shown
 from supervisor.kernel.state import State
 
+EXCESS = ".excess"  # behind a circuit's id: somebody draws more there than he was told
+
 
 def supplies(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[Event]:
     """The events of all circuits, then those of the grid operator."""
@@ -46,7 +48,7 @@ def _excesses(plan: Plan, circuit: Circuit, was: Watched, now: Watched, now_ms: 
             if new.amount:
                 much = f"{shown(new.amount, Unit.CURRENT)} more than it was told, so that much less is left for it"
                 kind, text = EventKind.TRIP, f"{name} draws {much}: {circuit.why}"
-            yield Event(now_ms, kind, f"{circuit.id}.excess", text)
+            yield Event(now_ms, kind, f"{circuit.id}{EXCESS}", text)
 
 
 def _operator(plan: Plan, before: State, after: State, now_ms: int) -> Iterator[Event]:

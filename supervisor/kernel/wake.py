@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supervisor.kernel import away, circuit, grid, trip, wear
+from supervisor.kernel import away, circuit, excess, grid, trip, wear
 from supervisor.kernel.hunting import calm_ms, calmed_ms
 from supervisor.kernel.plan import MODES, Plan
 from supervisor.kernel.question import Image
@@ -29,6 +29,11 @@ def next_wake(plan: Plan, before: State, after: State, image: Image, now_ms: int
         if now_ms < too_old_ms < earliest:
             earliest = too_old_ms
     return earliest
+
+
+def listens(state: State) -> bool:
+    """Would a cycle matter in which a reading came that only says the same again, later?"""
+    return any(excess.waits(at) for watched in state.proven.circuits for at in watched.excesses)
 
 
 def _moved(before: State, after: State) -> bool:

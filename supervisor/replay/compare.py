@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from supervisor.guardian.record import Checkpoint, Record, unfolded
-from supervisor.kernel.event import EventKind
+from supervisor.kernel.event import Event, EventKind
 from supervisor.kernel.lease import Decision, Request
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.question import NO
 from supervisor.kernel.state import State
+from supervisor.kernel.tell_mains import EXCESS
 from supervisor.loader.load import Loaded
 from supervisor.replay.other import Other, Stepped, strangers
 from supervisor.replay.player import Player
@@ -111,13 +112,13 @@ class Comparer:
 
     def _cycle(self, player: Player, other: Other, one: Record) -> None:
         """One recorded cycle in both houses."""
-        for stepped in other.line(one, player.image):
+        for stepped in other.line(one, player.image, player.state):
             self._heard(other.plan, stepped)
             if stepped.t < one.t:
                 self._settle(stepped.t)
         player.cycle(one)
         for event in one.e:
-            if event.kind in (EventKind.TRIP, EventKind.CLEARED):
+            if _of_a_rule(event):
                 self.found.rules.setdefault(event.subject, Track(False, False)).was = event.kind is EventKind.TRIP
         for target, state in zip(player.plan.targets, player.state.targets, strict=True):
             if target.id in self.found.outputs:
@@ -128,7 +129,7 @@ class Comparer:
 
     def _heard(self, plan: Plan, stepped: Stepped) -> None:
         for event in stepped.result.events:
-            if event.kind in (EventKind.TRIP, EventKind.CLEARED):
+            if _of_a_rule(event):
                 self.found.rules.setdefault(event.subject, Track(False, False)).now = event.kind is EventKind.TRIP
         for target, number in zip(plan.targets, stepped.result.outputs.values, strict=True):
             if target.id in self.found.outputs:
@@ -161,6 +162,11 @@ class Comparer:
         key = (wish(mine, request), verdict(mine, request, was), verdict(theirs, request, now))
         same = self.found.changed.setdefault(key, Same(self._last, self._last))
         same.last, same.count = self._last, same.count + 1
+
+
+def _of_a_rule(event: Event) -> bool:
+    """Has a rule begun or ended to act? That somebody draws too much is no rule's: it is as it was recorded."""
+    return event.kind in (EventKind.TRIP, EventKind.CLEARED) and not event.subject.endswith(EXCESS)
 
 
 def _acting(plan: Plan, state: State, rules: dict[str, Track]) -> Iterator[tuple[bool, Track]]:

@@ -7,7 +7,8 @@ Theory of operation
 * Quiet cycles were not recorded because nothing was due in the recorded house; in the other one something may be, so it
   is also stepped at the times for which it asks.
 * The plant is a recording: it answered the recorded outputs, not the other ones. What follows from that (a contact that
-  does not move, a car that draws what it drew) is no prediction, and the report says so.
+  does not move, a car that draws what it drew) is no prediction, and the report says so. So nobody is accused of
+  drawing more than the other documents would have told him: what he drew beyond his share is as it was recorded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 
 from supervisor.guardian.record import Record, unpacked
 from supervisor.kernel.cycle import Result, step
+from supervisor.kernel.excess import NONE
 from supervisor.kernel.image import absorb, blank
 from supervisor.kernel.keep import guarded
 from supervisor.kernel.lease import Decision, Lease
@@ -71,6 +73,7 @@ class Other:
     def __init__(self, loaded: Loaded, recorded: Plan, state: State, image: Image) -> None:
         self.plan = guarded(loaded.plan)
         self._signals = places(recorded.signals, self.plan.signals)
+        self._feeds = _same_feeds(self.plan, recorded)
         self.state = moved(recorded, self.plan, state)
         readings = list(blank(self.plan.signals))
         for i, j in self._signals.items():
@@ -78,27 +81,54 @@ class Other:
         self.image: Image = tuple(readings)
         self._wake_ms = self.state.now_ms
 
-    def line(self, one: Record, image: Image) -> Iterator[Stepped]:
-        """One recorded cycle, and the cycles before it that only the other house would have had. ``image``: as recorded
-        before this cycle."""
+    def line(self, one: Record, image: Image, recorded: State) -> Iterator[Stepped]:
+        """One recorded cycle, and the cycles before it that only the other house would have had. ``image`` and
+        ``recorded`` state: those before this cycle."""
         cycle_ms = self.plan.cycle_ms
         while True:
             behind = max(self._wake_ms - self.state.now_ms, cycle_ms)
             due_ms = self.state.now_ms + -(-behind // cycle_ms) * cycle_ms
             if due_ms + cycle_ms > one.t:  # the recorded cycle is the one that comes for it
                 break
-            yield self._step(due_ms, one, False)
+            yield self._step(due_ms, one, recorded, False)
         samples = unpacked(one.s, image, one.t)
         known = [
             Sample(self._signals[s.signal], s.value, s.at_ms, s.quality) for s in samples if s.signal in self._signals
         ]
         self.image = absorb(self.plan.signals, self.image, known, one.t)
-        yield self._step(one.t, one, True)
+        yield self._step(one.t, one, recorded, True)
 
-    def _step(self, now_ms: int, one: Record, asked: bool) -> Stepped:
-        result = step(self.plan, self.state, self.image, tuple(one.q) if asked else (), now_ms, one.r or not asked)
+    def _step(self, now_ms: int, one: Record, recorded: State, asked: bool) -> Stepped:
+        before = self._as_drawn(recorded)
+        result = step(self.plan, before, self.image, tuple(one.q) if asked else (), now_ms, one.r or not asked)
         self.state, self._wake_ms = result.state, result.wake_ms
         return Stepped(now_ms, result, result.decisions)
+
+    def _as_drawn(self, recorded: State) -> State:
+        """The state, with what each feed drew beyond its share in the recorded house."""
+        theirs = recorded.proven.circuits
+        circuits = tuple(
+            replace(
+                watched,
+                excesses=tuple(
+                    theirs[at[0]].excesses[at[1]] if at is not None and theirs[at[0]].excesses else NONE for at in feeds
+                ),
+            )
+            for watched, feeds in zip(self.state.proven.circuits, self._feeds, strict=True)
+        )
+        return replace(self.state, proven=replace(self.state.proven, circuits=circuits))
+
+
+def _same_feeds(mine: Plan, theirs: Plan) -> list[list[tuple[int, int] | None]]:
+    """For each feed of each of our circuits its place on the other side, by the ids of circuit and target."""
+    there = {
+        (circuit.id, theirs.targets[feed.target].id): (at, number)
+        for at, circuit in enumerate(theirs.circuits)
+        for number, feed in enumerate(circuit.feeds)
+    }
+    return [
+        [there.get((circuit.id, mine.targets[feed.target].id)) for feed in circuit.feeds] for circuit in mine.circuits
+    ]
 
 
 # ---- the recorded state in the other house ---------------------------------------------------------------------------

@@ -79,6 +79,24 @@ def test_a_narrower_permission_clips_and_the_car_gets_less(evening: Path, edited
     assert "what the house would have answered is not known" in said[-1]
 
 
+def test_what_a_car_drew_beyond_its_share_is_as_it_was_recorded(
+    tmp_path: Path, edited: Callable[[str, str], Path]
+) -> None:
+    house = Recorded(tmp_path / "journal")
+    house.restless = False
+    house.plant.load_ma, house.plant.greedy = 24_000, 200  # 9 A are left, and it takes a fifth more
+    house.live(20_000, talkative=0)
+    house.cycle(ask(wire.Verb.SET, house.now_ms, 16_000))
+    house.live(90_000, talkative=0)
+    assert house.guardian._state.proven.circuits[0].excesses[0].amount > 0
+    house.close()
+    said = replayed(tmp_path / "journal", EXAMPLE)[1]
+    assert "0 would have been answered differently; 0 rules" in said[-1], said
+    assert said[-1].endswith("outputs would have differed for 0 s.")
+    said = replayed(tmp_path / "journal", edited("margin: 2 A", "margin: 0 A"))[1]
+    assert not [line for line in said if "excess" in line], "nobody drew more than the other documents would have said"
+
+
 def test_a_stricter_limit_would_have_acted(evening: Path, edited: Callable[[str, str], Path]) -> None:
     site = edited("[meter.current_l1 above 35 A", "[meter.current_l1 above 20 A")
     said = replayed(evening, site)[1]

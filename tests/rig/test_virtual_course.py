@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from virtual_course import HOUSES, Course, random_scenario
+from virtual_course import HOUSES, Course, random_scenario, scenario
+
+from hil.scenario.model import Event, ToDevice, Wish
 
 SEEDS = range(1, 4)
 COURSE = Path(__file__).with_name("virtual_course.py")
@@ -22,6 +24,26 @@ def test_skipping_quiet_cycles_changes_nothing_on_the_wire(house: str, seed: int
     assert skipping.bench.harness.skipped > whole.bench.harness.cycles // 20, "hardly a cycle was skipped"
     assert skipping.reached == whole.reached
     assert [(m.at_ms, m.facts) for m in skipping.moments] == [(m.at_ms, m.facts) for m in whole.moments]
+    assert skipping.decisions == whole.decisions
+
+
+def test_skipping_changes_nothing_where_the_same_reading_again_proves_something() -> None:
+    greedy = ToDevice("wallbox", {"fault": "car_takes_more", "percent": 20, "rush_a": 0, "rush_ms": 0})
+    actions = {
+        3_000: greedy,
+        3_500: ToDevice("plant", {"set": "load_w", "value": 5_200}),  # some 10 A are left
+        4_000: Wish("optimiser", "set", "wallbox.current", 16, "A", "live", 600),
+        11_000: ToDevice("meter", {"fault": "frozen"}),  # nothing flickers: all that comes was there before
+        20_000: ToDevice("meter", {"clear": "frozen"}),
+        40_000: ToDevice("wallbox", {"fault": "obstinate"}),
+        42_000: Wish("optimiser", "set", "wallbox.current", 6, "A", "live", 600),
+    }
+    events = tuple(Event(at_ms, action, 0, "") for at_ms, action in actions.items())
+    whole, skipping = (Course(scenario("uc001", 70_000, events), skip=skip) for skip in (False, True))
+    offered = [float(str(moment.facts["wallbox.offered_a"])) for moment in whole.moments]
+    assert max(offered) >= 9, "the car got something"
+    assert offered[39_000 // 50] < max(offered), "and less when it had taken more"
+    assert skipping.reached == whole.reached
     assert skipping.decisions == whole.decisions
 
 
