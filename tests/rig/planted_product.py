@@ -140,7 +140,7 @@ PLANTED = (
         '    if other is not None and abs(other) >= flow.shown:\n        return "contradicted"\n'
         '    if not sighted and (other is None or abs(other) > flow.zero):\n        return "blind"\n',
         "",
-        "frozen_feed",
+        "clamps_come_off",
         "count(plant.broken_under_load) == 0",
     ),
     Planted(
