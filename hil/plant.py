@@ -7,7 +7,7 @@ looks. The plant is told what the devices do, each by its name, and tells each o
 has stopped talking keeps its last word here, as a car goes on charging when its wallbox's network is down.
 Options stand in hil/plant_options.py, sun and loads in hil/plant_day.py, contacts in hil/plant_wiring.py, what their
 movements did in hil/plant_watch.py and hil/plant_contacts.py, the grid and its fuses in hil/plant_grid.py, energies
-in hil/plant_account.py, meters that are connected wrongly in hil/plant_meters.py.
+in hil/plant_account.py, packs in hil/plant_packs.py, meters that are connected wrongly in hil/plant_meters.py.
 It must never decide for the product: the battery's inverter simply covers the house, within the limits of the pack.
 """
 
@@ -23,6 +23,7 @@ from hil.plant_contacts import Contacts, carried
 from hil.plant_day import Day
 from hil.plant_grid import HERTZ, VOLT, Connection
 from hil.plant_options import Options
+from hil.plant_packs import Packs
 from hil.plant_phases import PHASES, Three, amperes, three, total
 from hil.plant_strings import Strings
 from hil.plant_watch import Watch
@@ -56,7 +57,7 @@ class Plant(Device):
         self._battery_w: float | None = None
         self._car_phases, self._stubborn_a = int(options.car_phases), 0.0
         self._heard: dict[str, Json] = {}  # name of a device -> its last word
-        self._told_a, self._pack_w = [0.0] * 3, (0.0, 0.0)
+        self._told_a, self._packs = [0.0] * 3, Packs()
         self._inverter_w: Three | None = None
         self._closed: Closed = frozenset()
         self._ways = {element: options.ways(element) for element in ELEMENTS}
@@ -121,8 +122,9 @@ class Plant(Device):
         self._find_voltages(alive)  # of the powers before: what takes by its amperes has that voltage
         volts = self._house_volts
         loads, self.sun_w = self._day.now(elapsed_ms)
-        if self.options.bus is None or self.options.bus.grid in self._closed:
-            loads = self.connection.take(loads)
+        at_grid = self.options.bus is None or self.options.bus.grid in self._closed
+        fed = self.connection.take(loads if at_grid else [0.0] * 3)  # also while nobody is there: what it was is over
+        loads = fed if at_grid else loads
         self.load = self._where_joined("load", loads, alive)
         self._find_production(alive)
         self.car = self._where_joined("wallbox", [a * v for a, v in zip(self._car_a(), volts, strict=True)], alive)
@@ -164,10 +166,8 @@ class Plant(Device):
         return drawn[-turned:] + drawn[:-turned] if turned else drawn
 
     def _share_battery(self) -> Three:
-        charge_max, discharge_max = self._pack_w
         wanted = sum(self.load) + sum(self.car) - sum(self.pv) if self._battery_w is None else self._battery_w
-        limit = self.options.battery_w_max
-        watt = max(-min(charge_max, limit), min(discharge_max, limit, wanted))
+        watt = self._packs.bounded(wanted, self.options.battery_w_max)
         phases = self.options.battery_phases
         return [watt / len(set(phases)) if phase in phases else 0.0 for phase in PHASES]
 
@@ -236,21 +236,18 @@ class Plant(Device):
         self._watch.pass_time(now_ms)
         if told != self._heard.get(name):
             self._heard[name] = {**told, "kind": kind}
-            self._understand(kind, now_ms)
+            self._understand(name, kind, now_ms)
         return name
 
-    def _understand(self, kind: str, now_ms: int) -> None:
+    def _understand(self, name: str, kind: str, now_ms: int) -> None:
         """What somebody has just said, as numbers."""
         match kind:
             case "relays":
                 self._move(now_ms)
             case "wallbox":
-                self._told_a = three(self._one("wallbox"), "current_a")
+                self._told_a = total(three(told, "current_a") for told in self._of("wallbox"))
             case "battery":
-                pack = self._one("battery")
-                volt = float(str(pack.get("voltage_v", 0.0)))
-                charge_a, discharge_a = (float(str(pack.get(key, 0.0))) for key in ("charge_a", "discharge_a"))
-                self._pack_w = charge_a * volt, discharge_a * volt
+                self._packs.hear(name, self._heard[name])
             case "inverter":
                 heard = [told for told in self._of("inverter") if isinstance(told.get("power_w"), list)]
                 self._inverter_w = total(three(told, "power_w") for told in heard) or None
@@ -261,7 +258,7 @@ class Plant(Device):
         match kind:
             case "battery":
                 volt = float(str(self._heard[name].get("voltage_v", 0.0)))
-                charge_w = 0.0 - sum(self.battery)  # the pack counts charging as positive
+                charge_w = 0.0 - self._packs.share(name, sum(self.battery))  # the pack counts charging as positive
                 return {"current_a": charge_w / volt if volt else 0.0}
             case "meter":
                 return {**self._meter(name)}

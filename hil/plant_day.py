@@ -93,7 +93,7 @@ class Day:
             raise ControlError("this house has no sun: give its plant `sun: {}`, or set pv_w")
         try:
             self.sun.set_clouds(value)
-        except ValueError:
+        except (TypeError, ValueError):  # a list is no sky either
             raise ControlError(f"clouds must be clear, broken, overcast or 0 to 1, not {value!r}") from None
 
     def _set_wall(self, value: str, elapsed_ms: int) -> None:

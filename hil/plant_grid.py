@@ -78,7 +78,7 @@ class Connection:
         for name in ("overvoltage", "sag"):
             for params in self._faults.all(name):
                 for at in (0, 1, 2) if not params["phase"] else (int(params["phase"]) - 1,):
-                    found[at] = float(params["volt"])
+                    found[at] = float(params["volt"]) if self.volts[at] else 0.0  # an outage is one
         for params in self._faults.all("phase_lost"):
             found[int(params["phase"]) - 1] = 0.0
         return found

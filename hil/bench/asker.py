@@ -2,7 +2,8 @@
 
 Rules
 * Nobody waits here: each orchestrator has a thread of its own, which says its wishes in order, so that a gateway that
-  does not answer delays neither the looks nor anybody else. An answer becomes a `Decision`, and so does its absence.
+  does not answer delays neither the looks nor anybody else. An answer becomes a `Decision`, and so does its absence,
+  also of a wish that the end of the run came before. A wish that somebody may have heard is not said again.
 * A flood has a bounded rate and a bounded length; what came of it is one decision with counts.
 * What the product says of itself is asked for twice a second at most, kept while it is fresh, and never judged.
 """
@@ -43,14 +44,17 @@ class Connection:
 
     def ask(self, method: str, path: str, body: Json | None = None) -> Answer:
         """Status and body; OSError or HTTPException when there is no answer. A kept connection may have been closed
-        in the meantime: that is tried once more on a new one."""
+        in the meantime: that is tried once more on a new one. Whoever only says nothing may still have heard it."""
         kept = self._http.sock is not None
         try:
             return self._once(method, path, body)
-        except (http.client.HTTPException, OSError):
+        except (ConnectionError, http.client.HTTPException):
             self._http.close()
             if not kept:
                 raise
+        except OSError:
+            self._http.close()
+            raise
         return self._once(method, path, body)
 
     def _once(self, method: str, path: str, body: Json | None) -> Answer:
@@ -109,6 +113,7 @@ class Asker:
         self._connection, self._who, self._now_ms, self._decided = Connection(url, token), who, now_ms, decided
         self._wishes: queue.Queue[Wish | Flood | None] = queue.Queue()
         self._leaving = threading.Event()
+        self._trouble = ""
         self._thread = threading.Thread(target=self._serve, name=f"asks as {who}", daemon=True)
         self._thread.start()
 
@@ -125,14 +130,27 @@ class Asker:
         """Wait until it has left; a wish under way gets LEAVE_S."""
         self._thread.join(LEAVE_S)
 
+    def check(self) -> None:
+        """RigError when it cannot speak any more: its wishes would be missing, and nobody would know."""
+        if self._trouble:
+            raise RigError(f"{self._who} cannot ask any more: {self._trouble}")
+
     def _serve(self) -> None:
-        while (wish := self._wishes.get()) is not None and not self._leaving.is_set():
-            if isinstance(wish, Flood):
-                self._flood(wish)
-            else:
-                verdict, text = self._answer(wish)
-                self._decided(Decision(self._now_ms(), self._who, wish.target, verdict, text))
-        self._connection.close()
+        try:
+            while (wish := self._wishes.get()) is not None:
+                if self._leaving.is_set():
+                    self._tell(wish, "unanswered", "never said: the run ended first")
+                elif isinstance(wish, Flood):
+                    self._flood(wish)
+                else:
+                    self._tell(wish, *self._answer(wish))
+        except Exception as error:  # noqa: BLE001 - a thread's exception would be heard by nobody
+            self._trouble = f"{type(error).__name__}: {error}"
+        finally:
+            self._connection.close()
+
+    def _tell(self, wish: Wish | Flood, verdict: str, text: str) -> None:
+        self._decided(Decision(self._now_ms(), self._who, wish.target, verdict, text))
 
     def _answer(self, wish: Wish) -> tuple[str, str]:
         try:
@@ -152,8 +170,7 @@ class Asker:
             value = flood.values[number % len(flood.values)]
             verdicts[self._answer(Wish(flood.who, "set", flood.target, value, flood.unit, "live"))[0]] += 1
         text = ", ".join(f"{many} {verdict}" for verdict, many in sorted(verdicts.items()))
-        told_ = f"{sum(verdicts.values())} of {count} wishes said: {text}"
-        self._decided(Decision(self._now_ms(), self._who, flood.target, "flood", told_))
+        self._tell(flood, "flood", f"{sum(verdicts.values())} of {count} wishes said: {text}")
 
 
 class Listener:

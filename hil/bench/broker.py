@@ -1,7 +1,7 @@
 """A mosquitto of the bench's own, for sites that speak MQTT: in the run directory, on loopback, without passwords.
 
-It must never reach for a broker that somebody else runs: the copied site is turned to this one, or to a port where
-nobody answers when there is no mosquitto on this machine.
+It must never reach for a broker that somebody else runs: the copied site is turned to this one. A machine without
+mosquitto cannot run such a site.
 """
 
 from __future__ import annotations

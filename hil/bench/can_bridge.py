@@ -3,8 +3,8 @@
     python -m hil.bench.can_bridge RIG_YAML BUS RUN_DIR --ready-fd N
 
 Rules
-* Only identifiers in `may_drive` leave the rig; others are kept back and told once each. Without any the adapter is
-  opened listen-only where it can be.
+* Only identifiers in `may_drive` leave the rig; others are kept back and told once each. One of up to 0x7ff is meant as
+  11 bits, a higher one as 29. Without any the adapter is opened listen-only where it can be.
 * A frame is never changed. A wire that goes away ends this process with a message, and so ends the run.
 It must never originate a frame.
 """
@@ -27,6 +27,7 @@ from hil.can_hub import HubBus
 from hil.unix_socket import RigError
 
 WAIT_S = 0.5
+BITS_11 = 0x7FF
 
 
 def open_adapter(adapter: CanAdapter, listen_only: bool) -> can.BusABC:
@@ -51,7 +52,7 @@ class Bridge:
 
     def __init__(self, hub: can.BusABC, wire: can.BusABC, ids: frozenset[int], say: Callable[[str], None]) -> None:
         self._hub, self._wire, self._ids, self._say = hub, wire, ids, say
-        self._kept_back: set[int] = set()
+        self._kept_back: set[tuple[int, bool]] = set()
 
     def poll(self, timeout_s: float) -> None:
         """Wait at most that long, then pass on what is there; can.CanError when a side is gone."""
@@ -62,11 +63,13 @@ class Bridge:
             self._out(frame)
 
     def _out(self, frame: can.Message) -> None:
-        if frame.arbitration_id in self._ids and not frame.is_error_frame:
+        number, extended = frame.arbitration_id, frame.is_extended_id
+        if number in self._ids and extended == (number > BITS_11) and not frame.is_error_frame:
             self._wire.send(frame)
-        elif frame.arbitration_id not in self._kept_back:
-            self._kept_back.add(frame.arbitration_id)
-            self._say(f"{frame.arbitration_id:#x} is not in may_drive; it is kept back")
+        elif (number, extended) not in self._kept_back:
+            self._kept_back.add((number, extended))
+            what = f"{number:#x}{' of 29 bits' if extended and number <= BITS_11 else ''}"
+            self._say(f"{what} is not in may_drive; it is kept back")
 
 
 def main(words: list[str]) -> int:
@@ -82,12 +85,13 @@ def main(words: list[str]) -> int:
     try:
         rig = read(Path(chosen.rig))
         ids = rig.ids(chosen.bus)
-        wire = open_adapter(rig.can[chosen.bus], listen_only=not ids)
-        hub = HubBus(f"{chosen.run_dir}/{chosen.bus}.sock", name="bridge")
-        bridge = Bridge(hub, wire, ids, lambda text: print(text, flush=True))  # noqa: T201 - its log
-        if chosen.ready_fd is not None:
-            os.write(chosen.ready_fd, b"ready\n")
-        with wire, hub:
+        with (
+            open_adapter(rig.can[chosen.bus], listen_only=not ids) as wire,
+            HubBus(f"{chosen.run_dir}/{chosen.bus}.sock", name="bridge") as hub,
+        ):
+            bridge = Bridge(hub, wire, ids, lambda text: print(text, flush=True))  # noqa: T201 - its log
+            if chosen.ready_fd is not None:
+                os.write(chosen.ready_fd, b"ready\n")
             while not stop:
                 bridge.poll(WAIT_S)
     except (RigError, can.CanError, OSError) as error:

@@ -4,7 +4,8 @@ Rules
 * Edits come first, in the words of the author; each of their texts must be there. Then TCP ports move.
 * Whoever is known by a token is known by "demo-NAME" in the copy: a bench needs nobody's real tokens.
 * The copy must not be able to reach anything real. Each of its wires must be one that the rig makes: a CAN hub, a line
-  hub, a pseudo-terminal, a port of the house on 127.0.0.1. Anything else is an error before anything is started.
+  hub, a pseudo-terminal, a port of the house on 127.0.0.1. Anything else is an error before anything is started, and
+  so are schedules: nobody can choose the time of day here.
 
 It must never change the originals.
 """
@@ -27,18 +28,11 @@ LOOPBACK = ("127.0.0.1", "localhost")
 _PORT = re.compile(r"\bport: *(\d+)\b")
 
 
-def tcp_ports(scenario: Scenario) -> list[int]:
-    """The ports of the house's Modbus TCP devices."""
-    return sorted({entry.link.number for entry in scenario.house.entries if entry.link.kind == "tcp"})
-
-
 def copy_house(scenario: Scenario, seed: int, wires: Mapping[str, Mapping[str, object]], to: Path) -> None:
-    """The house as a file of its own: with this seed, the scenario's wall time where its plant has a sun, and another
-    wire for some of its devices ({"meter": {"tcp": "127.0.0.1:20001"}})."""
+    """The house as a file of its own: with this seed, and another wire for some of its devices
+    ({"meter": {"tcp": "127.0.0.1:20001"}})."""
     document = yaml.safe_load(scenario.house_path.read_text("utf-8"))
     document["seed"] = seed
-    if scenario.wall and (sun := mapping(document, "plant", "sun")):
-        sun["wall"] = scenario.wall
     for name, wire in wires.items():
         kept = {key: value for key, value in document["devices"][name].items() if key not in ("tcp", "baud")}
         if document["devices"][name].get("tcp") is None:
@@ -97,6 +91,8 @@ def mapping(value: object, *keys: str) -> dict[str, object]:
 # ---- nothing real ---------------------------------------------------------------------------------------------------
 def check_harmless(site: Document, ports: Sequence[int]) -> None:
     """RigError unless every wire of the site is one of the rig's; ``ports`` are those of the rig's house."""
+    if mapping(site.value, "schedules"):
+        raise site.wrong(("schedules",), _TIMES)
     for bus, settings in mapping(site.value, "buses").items():
         _check_bus(site, bus, mapping(settings))
     for name, device in mapping(site.value, "devices").items():
@@ -111,6 +107,12 @@ def check_harmless(site: Document, ports: Sequence[int]) -> None:
 _REMEDY = "a bench on this machine touches nothing real. Name the simulated one by an edit, or run the virtual bench"
 
 
+_TIMES = (
+    "this bench has the machine's own time of day, so its verdict would change with the hour; "
+    "name `benches: [virtual]` in the scenario, or take the schedules out by an edit"
+)
+
+
 def _check_bus(site: Document, bus: str, settings: Mapping[str, object]) -> None:
     """A bus may be a hub, a pseudo-terminal of the run directory, or Modbus TCP (whose devices have the addresses)."""
     place = ("buses", bus)
@@ -120,5 +122,5 @@ def _check_bus(site: Document, bus: str, settings: Mapping[str, object]) -> None
     if kind == "gpio" and settings.get("factory") != "linehub":
         raise site.wrong((*place, "factory"), f"{settings.get('factory')} drives real lines; {_REMEDY}")
     for key in ("channel", "device"):
-        if key in settings and not str(settings[key]).startswith("{run}/"):
+        if key in settings and not re.fullmatch(r"\{run\}/[\w.-]+", str(settings[key])):
             raise site.wrong((*place, key), f"{settings[key]} is outside of the run directory; {_REMEDY}")

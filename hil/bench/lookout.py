@@ -65,10 +65,6 @@ class Lookout:
             raise RigError(str(reply.get("error")))
         return reply
 
-    def discount(self, device: str) -> None:
-        """The next write that this device counts is the bench's own."""
-        self._writes[device].ours += 1
-
     def close(self) -> None:
         """Hang up."""
         for line in self._lines.values():
@@ -122,14 +118,14 @@ class _Writes:
     def __init__(self, run_dir: Path, name: str) -> None:
         self._trace = (run_dir / f"{name}.trace.jsonl").open("rb")
         self._count, self._rest = 0, b""
-        self.ours = 0
 
     def count(self) -> int:
         if os.fstat(self._trace.fileno()).st_size < self._trace.tell():
             self._trace.seek(0)  # it had grown too long and has begun anew
+            self._rest = b""
         *lines, self._rest = (self._rest + self._trace.read()).split(b"\n")
         self._count += sum(json.loads(line).get("what") == "write" for line in lines if b'"write"' in line)
-        return max(0, self._count - self.ours)
+        return self._count
 
     def close(self) -> None:
         self._trace.close()

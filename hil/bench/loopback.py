@@ -30,8 +30,8 @@ from hil.bench.broker import LocalBroker, speaks_mqtt, turned
 from hil.bench.contract import LOOK_MS
 from hil.bench.guard import Guard
 from hil.bench.lookout import Gone, Lookout
-from hil.bench.power import GRID_V, DarkHouse
-from hil.bench.processes import Processes, free_ports, python
+from hil.bench.power import DarkHouse, GridVolts
+from hil.bench.processes import Ends, Processes, free_ports, listens, python
 from hil.scenario.model import (
     Action,
     Broker,
@@ -69,13 +69,14 @@ class LoopbackBench:
         self._broker: LocalBroker | None = None
         self._askers: dict[str, Asker] = {}
         self._dark: tuple[int, DarkHouse] | None = None  # until when
-        self._grid_v = GRID_V
         self._guarded_ms = self._looked_ms = 0
         self._lock = threading.Lock()
+        self._ends = Ends()
 
     # ---- begin and end -----------------------------------------------------------------------------------------------
     def open(self, scenario: Scenario, seed: int) -> None:
         """Start everything; RigError, and nothing left over, when something does not start."""
+        self._ends.hear()
         try:
             self._open(scenario, seed)
         except BaseException:  # also Ctrl-C: whatever was started must end
@@ -84,13 +85,15 @@ class LoopbackBench:
 
     def _open(self, scenario: Scenario, seed: int) -> None:
         self.decisions.clear()
-        self._house, self._grid_v = scenario.house, GRID_V
+        self._house, self._grid = scenario.house, GridVolts()
         self._processes = Processes(Path(tempfile.mkdtemp(prefix="pw-")))
         self._guards = {top: Guard(self._processes, top) for top in (HOUSE, PRODUCT)}
         self._prepare(scenario, seed, self._ours.run_dir)
         self._start_house()
         self._lookout = Lookout(self._ours.run_dir, [entry.name for entry in scenario.house.entries])
         self._lookout.facts()
+        self._lookout.ask("plant", {"set": "wall", "value": scenario.wall})
+        self._broker_is_up = True
         if self._broker is not None:
             self._broker.start()
         self._start_product()
@@ -98,6 +101,7 @@ class LoopbackBench:
         self._start_ms = _now_ms()
         self._looked_ms = self._guarded_ms = 0
         self._listener = Listener(self.url, self._token(self._reader))
+        self._look_after()  # from now on each of them is known, and missed
 
     @property
     def _ours(self) -> Processes:
@@ -145,11 +149,17 @@ class LoopbackBench:
             try:
                 if connection.ask("GET", "/healthz")[0] == http.client.OK:
                     connection.close()
+                    self._check_it_is_ours()
                     return
             except (OSError, http.client.HTTPException):
                 connection.close()
             time.sleep(0.02)
         raise RigError(f"the product is not ready after {READY_S:g} s:\n{self._ours.last_words(PRODUCT)}")
+
+    def _check_it_is_ours(self) -> None:
+        """Whoever took the port before our gateway would be asked, and judged, in its place."""
+        if not listens(self._ours.family(PRODUCT), self._listen):
+            raise RigError(f"port {self._listen} is somebody else's; run the scenario again, which takes another one")
 
     def close(self) -> None:
         """End it all; safe to call twice, and after a failed `open`."""
@@ -167,6 +177,7 @@ class LoopbackBench:
             self._processes = None
         for each in speaking:  # whoever waited for an answer has none coming now
             each.join()
+        self._ends.forget()
 
     # ---- looking -----------------------------------------------------------------------------------------------------
     def advance(self, to_ms: int) -> Iterator[Moment]:
@@ -175,8 +186,10 @@ class LoopbackBench:
             due_ms = min((self._looked_ms // LOOK_MS + 1) * LOOK_MS, to_ms)
             self._wait_until(due_ms)
             self._end_darkness()
-            self._look_after()
+            if self._looked_ms - self._guarded_ms >= GUARD_EVERY_MS:
+                self._look_after()
             yield self._look()
+        self._look_after()  # nobody may have ended unseen since the last time
 
     def _wait_until(self, due_ms: int) -> None:
         if (left_s := (self._start_ms + due_ms) / 1000 - time.monotonic()) > 0:
@@ -192,9 +205,7 @@ class LoopbackBench:
         return Moment(at_ms, facts, said)
 
     def _look_after(self) -> None:
-        """Now and then: are all processes there that should be?"""
-        if self._looked_ms - self._guarded_ms < GUARD_EVERY_MS:
-            return
+        """Are all processes there that should be, and does everybody still speak who has something to say?"""
         self._guarded_ms = self._looked_ms
         self._ours.look_round()
         self._guards[HOUSE].check()
@@ -202,6 +213,8 @@ class LoopbackBench:
             self._guards[PRODUCT].check()
         if self._broker is not None:
             self._broker.check()
+        for asker in self._askers.values():
+            asker.check()
 
     def _about(self, gone: Gone) -> RigError:
         words = self._guards[HOUSE].last_words(gone.device)
@@ -234,12 +247,12 @@ class LoopbackBench:
                 self._to_broker(up)
 
     def _to_device(self, device: str, request: dict[str, object]) -> None:
+        ask = self._looking.ask if self._dark is None else self._dark[1].ask
         try:
-            self._looking.ask(device, request)
+            ask(device, request)
         except Gone as gone:
             raise self._about(gone) from None
-        if device == "plant" and request.get("set") in ("grid_v", "voltage_v"):
-            self._grid_v = float(str(request["value"]))
+        self._grid.hear(device, request)
 
     def _asker(self, name: str, who: str = "") -> Asker:
         if name not in self._askers:
@@ -264,6 +277,9 @@ class LoopbackBench:
     def _to_broker(self, up: bool) -> None:
         if self._broker is None:
             raise RigError("the site has no broker: gateway: mqtt: in its site.yaml (docs/mqtt.md)")
+        self._broker_is_up = up
+        if self._dark is not None:
+            return  # it comes back with the power, or does not
         if up:
             self._broker.start()
         else:
@@ -273,13 +289,13 @@ class LoopbackBench:
     def _cut_power(self, for_ms: int) -> None:
         if self._dark is not None:
             raise RigError("there is no power that could be cut; let the cut before it end first")
+        until_ms = self._time_ms() + for_ms
         self._ours.kill_family(PRODUCT)
         if self._listener is not None:
             self._listener.forget()
         if self._broker is not None:
             self._broker.stop()
-        dark = DarkHouse(self._house, self._looking, self._ours.run_dir, self._grid_v)
-        self._dark = (self._time_ms() + for_ms, dark)
+        self._dark = (until_ms, DarkHouse(self._house, self._looking, self._grid.now))
 
     def _end_darkness(self) -> None:
         """Power comes back when it is time: devices, broker, product."""
@@ -287,7 +303,7 @@ class LoopbackBench:
             return
         self._dark[1].end()
         self._dark = None
-        if self._broker is not None:
+        if self._broker is not None and self._broker_is_up:
             self._broker.start()
         self._start_product()
         self._guards[PRODUCT] = Guard(self._ours, PRODUCT)

@@ -1,10 +1,9 @@
 """A power cut, as devices and plant of a running house feel it.
 
-Theory of operation: the grid's voltage falls to nothing, coils lose their supply (so contacts fall open, except those
-that are welded), and no device says a word. What is physical stays: charge, energy, welds, and whatever else the
-scenario has broken. A device that can be switched off and on (`power_cycle`) forgets what it forgets in life. A relay
-node that cannot is told once, in a frame of the bench's own, to drop its coils: without supply it would have forgotten
-them. That frame is in the traces of bus and node; it is not counted among the writes that reached the node.
+Theory of operation: the grid's voltage falls to nothing, no device says a word or hears one, and what can be switched
+off and on (`power_cycle`) forgets what it forgets in life: a relay node its coils, a panel its lines. What is physical
+stays: charge, energy, welds, and whatever else the scenario has broken. What the scenario asks for meanwhile and what
+the cut itself would undo at its end (a silence, the grid's voltage) waits until then.
 
 It must never mend a fault of the scenario's.
 """
@@ -12,62 +11,79 @@ It must never mend a fault of the scenario's.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 from hil.bench.lookout import Lookout
-from hil.can_frame import connect, pack_frame
-from hil.house import Entry, House
-from hil.sim.relaynode_can import Options as RelayOptions
-from hil.sim.relaynode_frames import command_frame
+from hil.house import House
 from hil.unix_socket import RigError
 
-NO_SUPPLY = {"fault": "coil_supply", "volt": 0.0}
-SILENT = {"fault": "silent"}
+DARK = ("silent", "deaf")  # a frame that was on its way when the power failed closes nothing any more
+GRID, ALL_PHASES = ("grid_l1_v", "grid_l2_v", "grid_l3_v"), ("grid_v", "voltage_v")
 GRID_V = 230.0
-COUNTERS = (14, 13)  # one of two is no repetition of what the node heard last
+
+
+class GridVolts:
+    """What the scenario has set at the grid connection, on each phase; the plant tells only what comes of it."""
+
+    def __init__(self) -> None:
+        self.now = [GRID_V] * 3
+
+    def hear(self, device: str, request: Mapping[str, object]) -> None:
+        """A request that has been done."""
+        for at, phase in enumerate(GRID) if sets_grid(device, request) else ():
+            if request["set"] in (phase, *ALL_PHASES):
+                self.now[at] = float(str(request["value"]))
+
+
+def sets_grid(device: str, request: Mapping[str, object]) -> bool:
+    """Does this set a voltage of the grid?"""
+    return device == "plant" and request.get("set") in (*GRID, *ALL_PHASES)
 
 
 class DarkHouse:
     """A house without power; `end` gives it back."""
 
-    def __init__(self, house: House, lookout: Lookout, run_dir: Path, grid_v: float) -> None:
-        """``grid_v``: what the grid has when the cut is over."""
-        self._lookout, self._run_dir = lookout, run_dir
+    def __init__(self, house: House, lookout: Lookout, grid_v: Sequence[float]) -> None:
+        """``grid_v``: what the grid has on each phase when the cut is over."""
+        self._lookout = lookout
         self._undo: list[Callable[[], object]] = []
+        self._later: list[Callable[[], object]] = []
         for entry in house.entries:
-            self._darken(entry)
-        self._set("plant", "grid_v", 0)
-        self._undo.append(lambda: self._set("plant", "grid_v", grid_v))
+            self._darken(entry.name)
+        for phase, volt in zip(GRID, grid_v, strict=True):
+            self._set("plant", phase, 0)
+            self._undo.append(functools.partial(self._set, "plant", phase, volt))
 
-    def _darken(self, entry: Entry) -> None:
-        name, knows = entry.name, self._lookout.ask(entry.name, {"get": "faults"})
+    def _darken(self, name: str) -> None:
+        knows = self._lookout.ask(name, {"get": "faults"})
         known, active, settable = knows["known"], knows["active"], knows["settable"]
         if not isinstance(known, dict) or not isinstance(active, list) or not isinstance(settable, dict):
             raise RigError(f"{name} does not tell its faults")
         broken = {each["fault"] for each in active}
-        for fault in (NO_SUPPLY, SILENT):
-            what = str(fault["fault"])
+        for what in DARK:
             if what in known and what not in broken:
-                self._lookout.ask(name, fault)
+                self._lookout.ask(name, {"fault": what})
                 self._undo.append(functools.partial(self._lookout.ask, name, {"clear": what}))
         if "power_cycle" in settable:
             self._set(name, "power_cycle", 1)
             self._undo.append(functools.partial(self._set, name, "power_cycle", 1))
-        elif isinstance(entry.options, RelayOptions):
-            self._drop_coils(entry, entry.options.node)
-
-    def _drop_coils(self, entry: Entry, node: int) -> None:
-        with connect(str(self._run_dir / f"{entry.link.place}.sock"), "powercut") as bus:
-            for counter in COUNTERS:
-                self._lookout.discount(entry.name)
-                bus.send(pack_frame(command_frame(node, 0, 0, counter)))
 
     def _set(self, device: str, name: str, value: object) -> None:
         self._lookout.ask(device, {"set": name, "value": value})
 
+    def ask(self, device: str, request: Mapping[str, object]) -> None:
+        """What the scenario asks for while it is dark: now, or when the light is back."""
+        if request.get("clear") is True:
+            self._lookout.ask(device, request)
+            self._darken(device)  # everything is mended but the darkness
+        elif sets_grid(device, request) or request.get("clear") in DARK or request.get("fault") in DARK:
+            self._later.append(functools.partial(self._lookout.ask, device, dict(request)))
+        else:
+            self._lookout.ask(device, request)
+
     def end(self) -> None:
         """Power again."""
-        for undo in self._undo:
+        for undo in (*self._undo, *self._later):
             undo()
         self._undo.clear()
+        self._later.clear()

@@ -20,6 +20,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ GONE_S = 3.0
 LAST_WORDS = 12  # lines
 LOG_TAIL_BYTES = 16_000
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_TCP_LISTEN = "0A"  # linux/net/tcp_states.h, in hexadecimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,15 @@ def descendants(pid: int) -> list[Running]:
 
 def send(target: Running, number: signal.Signals) -> bool:
     """Signal exactly this process; False when it has ended, whoever has its id now."""
-    now = running(target.pid)
-    if now is None or now.born != target.born:
-        return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(target.pid, number)
-    return True
+        handle = os.pidfd_open(target.pid)  # held while we look: who comes to have the id later is not meant by it
+        try:
+            if _same(target):
+                signal.pidfd_send_signal(handle, number)
+                return True
+        finally:
+            os.close(handle)
+    return False
 
 
 class Processes:
@@ -145,11 +150,6 @@ class Processes:
         """The children of a top process."""
         return children(self._tops[name].pid) if name in self._tops and not self.ended(name) else []
 
-    def find(self, name: str, is_it: Callable[[Sequence[str]], bool]) -> Running | None:
-        """The newest child of a top process whose command line is it."""
-        found = [child for child in self.family(name) if is_it(child.words)]
-        return max(found, key=lambda child: child.born) if found else None
-
     def look_round(self) -> None:
         """Remember who descends from us, so that `close` knows those whose parent dies before it can be asked."""
         for name, top in self._tops.items():
@@ -158,11 +158,12 @@ class Processes:
 
     # ---- signals ---------------------------------------------------------------------------------------------------
     def signal(self, target: Running, number: signal.Signals) -> None:
-        """Kill, halt or resume one of ours; RigError for anybody else."""
+        """Kill, halt or resume one of ours; RigError for anybody else, and for one that has ended by itself."""
         self.look_round()
         if self._seen.get(target.pid) != target:
             raise RigError(f"process {target.pid} is none of this bench; it is left alone")
-        send(target, number)
+        if not send(target, number):
+            raise RigError(f"process {target.pid} ({' '.join(target.words)}) ended before it could be signalled")
 
     def kill_family(self, name: str) -> None:
         """kill -9 for a top process and all below it, as a power cut does: nobody may say goodbye."""
@@ -176,7 +177,7 @@ class Processes:
 
     def end(self, name: str) -> None:
         """Ask a top process to end, which ends its children; what is left of it after STOP_S is killed."""
-        if (top := self._tops.pop(name, None)) is None:
+        if (top := self._tops.get(name)) is None:
             return
         family = descendants(top.pid) if top.poll() is None else []
         for child in family:
@@ -189,6 +190,7 @@ class Processes:
         except subprocess.TimeoutExpired:
             top.kill()
             top.wait()
+        del self._tops[name]  # not before: whoever is impatient with us must still know it
         self._bury(family)
 
     def close(self) -> None:
@@ -199,8 +201,8 @@ class Processes:
                 self.end(name)
         finally:  # a second Ctrl-C must not leave anything behind either
             for top in self._tops.values():
-                with contextlib.suppress(OSError):
-                    top.kill()
+                top.kill()
+                top.wait()
             self._bury(list(self._seen.values()))
             self._tops.clear()
             self._seen.clear()
@@ -209,13 +211,35 @@ class Processes:
         """See to it that all of these are gone: they had their chance."""
         left = [child for child in family if send(child, signal.SIGKILL)]
         until_s = time.monotonic() + GONE_S
-        while any(_same(child) for child in left) and time.monotonic() < until_s:
+        while any(map(_same, left)) and time.monotonic() < until_s:
             time.sleep(0.01)
 
 
 def _same(child: Running) -> bool:
     now = running(child.pid)
     return now is not None and now.born == child.born
+
+
+class Ends:
+    """Who ends this process by SIGTERM, or by closing its terminal, ends what it has begun, as Ctrl-C does. What
+    somebody else has already arranged for these signals stays."""
+
+    def __init__(self) -> None:
+        self._heard: list[signal.Signals] = []
+
+    def hear(self) -> None:
+        """From now on; only a main thread may."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is signal.SIG_DFL:
+                    signal.signal(number, signal.default_int_handler)
+                    self._heard.append(number)
+
+    def forget(self) -> None:
+        """No longer."""
+        for number in self._heard:
+            signal.signal(number, signal.SIG_DFL)
+        self._heard.clear()
 
 
 def _end_with_us(parent: int) -> Callable[[], None]:
@@ -232,6 +256,22 @@ def _end_with_us(parent: int) -> Callable[[], None]:
 def python(module: str, *words: str) -> list[str]:
     """The command of one of our own programs, with this interpreter."""
     return [sys.executable, "-m", module, *words]
+
+
+def listens(family: Sequence[Running], port: int) -> bool:
+    """Does one of these processes listen on this port of 127.0.0.1? Somebody else may have taken it before them."""
+    address = f"{int.from_bytes(bytes((127, 0, 0, 1)), sys.byteorder):08X}:{port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    wanted = {f"socket:[{row[9]}]" for row in rows if row[1] == address and row[3] == _TCP_LISTEN}
+    return any(file in wanted for member in family for file in _open_files(member.pid))
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):  # it has ended
+        for number in os.listdir(folder):
+            with contextlib.suppress(OSError):  # it has been closed in the meantime
+                yield os.readlink(f"{folder}/{number}")
 
 
 def free_ports(count: int) -> Iterator[int]:

@@ -1,7 +1,8 @@
 """A relay board on the lines of this computer: lamps and inputs that follow what the simulated devices do.
 
 Rules
-* Only the lines of `may_drive` are claimed. A line begins released and ends released, whatever happens between.
+* Only the lines of `may_drive` are claimed. A line begins released and ends released, whatever happens between; one
+  that could not be released is told.
 * A fact that is not there releases its relay.
 It must never drive a line that the safety list does not name, and never decide what a relay shall do.
 """
@@ -35,7 +36,8 @@ class RelayBoard:
                     board.lines[name], active_high=board.active == "high", pin_factory=self._factory
                 )
         except Exception as error:  # noqa: BLE001 - each pin library has errors of its own
-            self.close()
+            with contextlib.suppress(RigError):  # the first trouble is the one to tell
+                self.close()
             raise RigError(f"relay {name} (line {board.lines[name]}) cannot be driven: {error}") from None
 
     def follow(self, facts: Facts) -> None:
@@ -46,14 +48,19 @@ class RelayBoard:
                 relay.value = wanted
 
     def close(self) -> None:
-        """Release all, and let go of the lines."""
-        for relay in self._relays.values():
-            with contextlib.suppress(Exception):  # the others must be released, too
+        """Release all, and let go of the lines; RigError names those that may still be pulled."""
+        stuck = []
+        for name, relay in list(self._relays.items()):
+            try:
                 relay.off()
+            except Exception as error:  # noqa: BLE001 - the others must be released, too
+                stuck.append(f"{name} ({error})")
             with contextlib.suppress(Exception):
                 relay.close()
-        self._relays.clear()
+            del self._relays[name]  # not before: an impatient hand may interrupt this, and then it is done again
         self._factory.close()
+        if stuck:
+            raise RigError(f"not released: {', '.join(stuck)}; press the bench's emergency stop, then look")
 
 
 def _factory(board: Board) -> Any:

@@ -162,6 +162,13 @@ def _check_places(document: Document, rig: Rig) -> None:
     for name, number in (rig.relays.lines if rig.relays else {}).items():
         if not 0 <= number <= LINES_MAX:
             raise document.wrong(("relays", "lines", name), f"lines are 0 to {LINES_MAX}, not {number}")
+    wires = {
+        "can": [adapter.channel for adapter in rig.can.values()],
+        "serial": [at.port for at in rig.serial.values()],
+    }
+    for kind, ends in wires.items():
+        if len(set(ends)) != len(ends):
+            raise document.wrong((kind,), "two of them are the same wire, and would talk at once; give each its own")
     taken = list(rig.relays.lines.values()) if rig.relays else []
     if len(set(taken)) != len(taken):
         raise document.wrong(("relays", "lines"), "two relays have the same line; give each its own")

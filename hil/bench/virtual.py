@@ -97,8 +97,7 @@ class VirtualBench:
         except (DocumentError, ValueError) as error:
             raise RigError(f"the product refuses the site of {scenario.path}: {error}") from None
         self.world.listener = self.harness
-        if scenario.house.plant.sun is not None:
-            self.world.control("plant", {"set": "wall", "value": scenario.wall})
+        self.world.control("plant", {"set": "wall", "value": scenario.wall})
         facts = [*(name for e in scenario.expectations for name in sorted(e.condition.names)), *scenario.show]
         names = {name.partition(".")[0] for name in facts}
         there = [*self.world.devices, "plant"]
@@ -168,6 +167,8 @@ class VirtualBench:
             case Clock(jump_s):
                 self.harness.clock_jumps(round(jump_s * 1_000))
             case PowerCut(for_s):
+                if self._power_ms is not None:
+                    raise RigError("there is no power that could be cut; let the cut before it end first")
                 self.harness.power_cut(round(for_s * 1_000))
                 self.world.power(on=False)
                 self._power_ms = self.world.now_ms + round(for_s * 1_000)
@@ -188,6 +189,8 @@ class VirtualBench:
             raise RigError(f"{wish}: {error}") from None
 
     def _process(self, part: str, what: str) -> None:
+        if self._power_ms is not None:
+            raise RigError(f"{part} cannot be told to {what}: there is no power, and so no process")
         does = {"kill": self.harness.kill, "stop": self.harness.stop, "resume": self.harness.resume}
         try:
             does[what](part)

@@ -6,8 +6,11 @@ device a serial line, the Modbus TCP devices an address, and lets relays follow 
 show contacts and buttons are pressed. The product runs on the box under test, where a person has started it.
 
 Rules
-* Nothing is opened before a person has read what will be driven and has typed PHRASE.
-* Only what `may_drive` lists is driven; a run that ends, however it ends, releases all relays.
+* Nothing is opened before a person has read what will be driven and has typed PHRASE. What is driven then is what was
+  read, and not what has become of the file since.
+* Only what `may_drive` lists is driven. A run that ends releases all relays, also one that Ctrl-C, SIGTERM or a
+  terminal that is closed ends. After kill -9 only the emergency stop does (docs/rig-wiring.md), and the wires are
+  silent: simulators and bridges end with this process.
 * What only the box's own machine can do (its processes, its clock, its power) is refused with what a person can do.
 It must never switch mains, and never drive a wire that rig.yaml does not name.
 
@@ -17,6 +20,7 @@ the rig's own lines), and the time that a USB adapter adds. Relays follow at the
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +34,7 @@ from hil.scenario.model import Action, Broker, Clock, Moment, PowerCut, Scenario
 from hil.unix_socket import RigError
 
 PHRASE = "nothing but lamps"
+RIG = "rig.yaml"  # the copy in the run directory
 BY_HAND = {
     ToProcess: "the product's processes are on the box under test; do it there, or use the loopback bench",
     Clock: "the clock is that of the box under test; put it there (date -s), or use the virtual bench",
@@ -42,6 +47,8 @@ def what_it_drives(rig: Rig) -> list[str]:
     """For the person who has to agree: every wire, and what may happen on it."""
     listened = [f"CAN {bus}: is only listened to" for bus in rig.can if not rig.ids(bus)]
     lines = [*(permit.text() for permit in rig.may_drive), *listened]
+    if rig.listen:
+        lines.append(f"Modbus TCP: simulated devices answer at {rig.listen}")
     return [f"{rig.title} will drive, and nothing else:", *(f"  * {line}" for line in lines)]
 
 
@@ -66,6 +73,9 @@ class WiredBench(LoopbackBench):
 
     def _prepare(self, scenario: Scenario, seed: int, run_dir: Path) -> None:
         check_house(self._rig_path, self._rig, scenario.house)
+        shutil.copy(self._rig_path, run_dir / RIG)
+        if read(run_dir / RIG) != self._rig:
+            raise RigError(f"{self._rig_path} has been changed in the meantime; run the scenario again")
         if scenario.edits:
             raise RigError(
                 f"{scenario.path}: edits: the documents are on the box under test; change there "
@@ -100,13 +110,16 @@ class WiredBench(LoopbackBench):
         super()._start_house()
         run_dir = str(self._ours.run_dir)
         for bus in self._rig.can:
-            words = [str(self._rig_path.absolute()), bus, run_dir, "--ready-fd"]
+            words = [f"{run_dir}/{RIG}", bus, run_dir, "--ready-fd"]
             self._ours.start(f"bridge_{bus}", python("hil.bench.can_bridge", *words), READY_S)
         if self._rig.relays is not None and (driven := self._rig.driven_lines()):
             self._board = RelayBoard(self._rig.relays, driven)
 
     def _start_product(self) -> None:
         """A person has started it, on the box."""
+
+    def _check_it_is_ours(self) -> None:
+        """It is the box's."""
 
     def _look_after(self) -> None:
         super()._look_after()
@@ -128,9 +141,9 @@ class WiredBench(LoopbackBench):
 
     def close(self) -> None:
         """Release the relays first, then end everything."""
-        board, self._board = self._board, None
         try:
-            if board is not None:
-                board.close()
+            if self._board is not None:
+                self._board.close()
+            self._board = None
         finally:
             super().close()

@@ -20,6 +20,7 @@ from pathlib import PurePath
 from typing import Protocol
 
 from hil.bench.facts import facts_of
+from hil.bench.power import sets_grid
 from hil.can_frame import Frame
 from hil.house import Entry, House
 from hil.lines import Request
@@ -203,7 +204,12 @@ class World:
         there: Device | None = self.plant if device == "plant" else self.devices.get(device)
         if there is None:
             raise RigError(f"the house has no device {device!r}; it has {', '.join(self.devices)}")
+        later = self._dark and sets_grid(device, request)  # it counts when the power is back
+        if later:
+            self._exchange_volts()
         reply = there.control(request, self.now_ms)
+        if later:
+            self._exchange_volts()
         if not reply.get("ok"):
             raise RigError(str(reply.get("error")))
         self._tell_all()
@@ -215,9 +221,12 @@ class World:
         for device in self.devices.values():
             if SETTLED_BY_POWER in device.settings():
                 device.control({"set": SETTLED_BY_POWER, "value": 1}, self.now_ms)
-        volts, self._volts = self._volts, list(self.plant.connection.volts)
-        for phase, volt in enumerate(volts, 1):
-            self.control("plant", {"set": f"grid_l{phase}_v", "value": volt})
+        self._exchange_volts()
+        self._tell_all()
+
+    def _exchange_volts(self) -> None:
+        """The grid's voltages for those of the other state of the power."""
+        self._volts, self.plant.connection.volts = self.plant.connection.volts, self._volts
 
     # ---- looking ---------------------------------------------------------------------------------------------------
     def facts(self, names: Iterable[str], only: Container[str] | None = None) -> Iterator[tuple[str, Fact]]:

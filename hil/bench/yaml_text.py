@@ -55,7 +55,10 @@ class Document:
         """The document with this scalar at a place: another value, or one key more in a mapping that is there."""
         node, parent = self.at(place), self.at(place[:-1])
         if isinstance(node, yaml.ScalarNode):
-            return Document(self.name, self.text[: node.start_mark.index] + value + self.text[node.end_mark.index :])
+            start, end = node.start_mark.index, node.end_mark.index
+            lead = " " if start == end else ""  # nothing stood there, right behind the colon
+            tail = "\n" if node.style in ("|", ">") else ""  # of a block its last line belongs to it
+            return Document(self.name, self.text[:start] + lead + value + tail + self.text[end:])
         if not isinstance(parent, yaml.MappingNode) or not parent.value:
             raise self.wrong(place, "cannot be put there: it stands in no mapping")
         first = parent.value[0][0].start_mark

@@ -119,7 +119,7 @@ class Car:
             self.ampere, self.charging = 0.0, False  # it opens its switch without coming down first
             return 0.0
         offered = self._offer * (1 + manners.more_percent / 100) - manners.less_a
-        return min(offered, self.ampere_max * (1 + manners.more_percent / 100))
+        return max(0.0, min(offered, self.ampere_max * (1 + manners.more_percent / 100)))
 
     def uses(self, offered_phases: int) -> int:
         """How many phases it takes from, of those that it is given."""

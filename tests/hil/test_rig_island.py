@@ -155,3 +155,18 @@ def test_the_contactors_of_the_bus_break_what_the_house_takes(closed: tuple[int,
     bench.closed(*closed)
     bench.closed(after_ms=100)
     assert bench.state()["broken_under_load"] == [{"contact": contact, "ampere": pytest.approx(10, rel=0.02), "t": 100}]
+
+
+def test_a_neutral_that_is_mended_while_the_house_is_an_island_is_whole_at_the_grid_too() -> None:
+    bench = Bench("island")
+    bench.closed(GRID)
+    assert bench.plant.control({"fault": "neutral_lost"}, 0)["ok"]
+    assert max(bench.phases("gridmeter", "voltage")) > 260
+    bench.closed(ISLAND, BOND)
+    assert bench.phases("gridmeter", "voltage") == pytest.approx([230] * 3), "no load pulls at the star point now"
+    bench.closed(GRID)
+    assert max(bench.phases("gridmeter", "voltage")) > 260
+    bench.closed(ISLAND, BOND)
+    bench.set("grid_v", 220)
+    assert bench.plant.control({"clear": "neutral_lost"}, 0)["ok"]
+    assert bench.phases("gridmeter", "voltage") == pytest.approx([220] * 3)

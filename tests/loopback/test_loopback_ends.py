@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -22,13 +24,15 @@ GONE_WITHIN_S = 60.0  # a launcher gives each of its children some seconds, and 
 
 
 @contextmanager
-def an_open_bench_in_a_process(*words: str) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Process]]]:
+def an_open_bench_in_a_process(
+    *words: str, **env: str
+) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Process]]]:
     """A process with an open bench, and everything that descends from it."""
     process = subprocess.Popen(
         [sys.executable, str(CHILD), *words],
         stdout=subprocess.PIPE,
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT), **env},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whoever runs in the background ignores it
     )
     assert process.stdout is not None
@@ -56,6 +60,16 @@ def test_ctrl_c_leaves_nothing_behind_not_even_a_halted_process() -> None:
         assert process.stdout is not None
         assert process.stdout.read() == b"interrupted\n"
         assert until_gone(family, 0) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_or_whose_terminal_is_closed_ends_in_order(number: signal.Signals) -> None:
+    with TemporaryDirectory(prefix="t") as folder, an_open_bench_in_a_process(TMPDIR=folder) as (process, family):
+        assert len(os.listdir(folder)) == 1
+        process.send_signal(number)
+        assert process.wait(GONE_WITHIN_S) == 0
+        assert until_gone(family, 0) == []
+        assert os.listdir(folder) == []
 
 
 def test_a_bench_whose_own_process_is_killed_leaves_nothing_behind() -> None:
@@ -89,6 +103,10 @@ REAL = {
     "a port of somebody else": ({"port: 15020": "port: 15999"}, "site.yaml:28: devices.meter.options.port"),
     "a real adapter": ({"interface: canhub": "interface: socketcan"}, "site.yaml:8: buses.can0.interface"),
     "another house's bus": ({'"{run}/can0.sock"': "/tmp/can0.sock"}, "site.yaml:8: buses.can0.channel"),
+    "a way out of the run directory": (
+        {'"{run}/can0.sock"': '"{run}/../../dev/can0"'},
+        "site.yaml:8: buses.can0.channel",
+    ),
     "a real serial line": (
         {"{kind: modbus, transport: tcp": "{kind: modbus, transport: rtu, device: /dev/ttyUSB0"},
         "site.yaml:9: buses.lan.device",
@@ -106,6 +124,12 @@ def test_a_site_that_could_reach_something_real_is_never_started(what: str) -> N
     said = refused(edits)
     assert where in said
     assert "touches nothing real" in said
+
+
+def test_a_site_whose_verdict_would_change_with_the_hour_is_never_started() -> None:
+    said = refused({"start_grace: 10 s": 'schedules: {night: {zone: Europe/Berlin, on: ["mon..sun 22:00 .. 02:30"]}}'})
+    assert "site.yaml:5: schedules: this bench has the machine's own time of day" in said
+    assert "benches: [virtual]" in said
 
 
 def test_a_process_that_is_not_ours_is_never_signalled(tmp_path: Path) -> None:

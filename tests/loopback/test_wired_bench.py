@@ -85,6 +85,7 @@ may_drive:
   - {serial: meter, why: the meter}
   - {relay: lamp_1, follows: "relays.closed[1]", load: lamp, volt: 12, why: contact 1}
 """
+DAY = "2026-06-21T12:00"
 STATUS_ID = 0x211  # dbc/relaynode_can.dbc
 
 
@@ -93,7 +94,7 @@ def scene(folder: Path) -> Scenario:
     house = load(folder / "house.yaml")
     place = folder / "scene.yaml"
     return Scenario(
-        "wired", "Wired", "a test", place, folder / "house.yaml", house, folder, (), ("bench",), 1, "", 0, (), ()
+        "wired", "Wired", "a test", place, folder / "house.yaml", house, folder, (), ("bench",), 1, DAY, 0, (), ()
     )
 
 
@@ -132,9 +133,14 @@ def test_a_lamp_shows_what_the_box_commands_over_real_wires(tmp_path: Path) -> N
         box_under_test(tmp_path, port, can, serial),
     ):
         asked: list[str] = []
-        bench = WiredBench(
-            rig(tmp_path, port, can.ends[0], serial.ends[0], lines), lambda text: asked.append(text) or PHRASE
-        )
+        wires = rig(tmp_path, port, can.ends[0], serial.ends[0], lines)
+
+        def agrees(text: str) -> str:
+            asked.append(text)
+            wires.write_text(wires.read_text().replace(hex(STATUS_ID), "0x7ff"))  # what was read is what counts
+            return PHRASE
+
+        bench = WiredBench(wires, agrees)
         try:
             bench.open(scene(tmp_path), 1)
             assert len(asked) == 1
@@ -159,6 +165,15 @@ def test_a_lamp_shows_what_the_box_commands_over_real_wires(tmp_path: Path) -> N
 def test_nothing_is_opened_before_a_person_has_confirmed(typed: str, tmp_path: Path) -> None:
     bench, before = WiredBench(rig(tmp_path), lambda _: typed), len(ours())
     with pytest.raises(RigError, match="not confirmed, so nothing was opened"):
+        bench.open(scene(tmp_path), 1)
+    assert len(ours()) == before
+
+
+def test_a_file_that_has_changed_since_it_was_judged_opens_nothing(tmp_path: Path) -> None:
+    wires = rig(tmp_path)
+    bench, before = WiredBench(wires, lambda _: PHRASE), len(ours())
+    wires.write_text(wires.read_text().replace(hex(STATUS_ID), "0x7ff"))
+    with pytest.raises(RigError, match=r"rig.yaml has been changed in the meantime; run the scenario again"):
         bench.open(scene(tmp_path), 1)
     assert len(ours()) == before
 

@@ -46,6 +46,12 @@ BAD = {
         13,
         "listed twice",
     ),
+    "two devices at one end": (
+        "  meter: {port: /dev/ttyUSB0, baud: 9600}\n",
+        "  meter: {port: /dev/ttyUSB0}\n  other: {port: /dev/ttyUSB0}\n",
+        6,
+        "the same wire",
+    ),
     "two relays on one line": ("lamp_2: 6", "lamp_2: 5", 9, "the same line"),
     "a line that no header has": ("lamp_2: 6", "lamp_2: 40", 9, "0 to 27"),
     "every network": ("listen: 192.168.50.2", "listen: 0.0.0.0", 3, "every network"),
@@ -69,6 +75,7 @@ def test_what_it_would_drive_is_said_in_words(tmp_path: Path) -> None:
     assert "CAN can0: sends 0x201 (the relay node's status)" in said
     assert "relay lamp_1: switches a lamp of 12 V as relays.closed[1] (contact 1)" in said
     assert "lamp_2" not in said
+    assert "Modbus TCP: simulated devices answer at 192.168.50.2" in said
 
 
 def test_the_documented_file_fits_the_documented_house(tmp_path: Path) -> None:

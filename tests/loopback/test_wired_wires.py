@@ -7,7 +7,8 @@ from pathlib import Path
 
 import can
 import pytest
-from wired_parts import cable, lamps, small_computer, touched
+from gpiozero import OutputDevice  # type: ignore[import-untyped] # gpiozero has no types
+from wired_parts import cable, driven, lamps, small_computer, touched
 
 from hil.bench.can_bridge import Bridge, open_adapter
 from hil.bench.relay_board import RelayBoard
@@ -43,6 +44,24 @@ def test_only_listed_identifiers_leave_the_rig_and_everything_comes_in(tmp_path:
     assert (heard.arbitration_id, bytes(heard.data)) == (0x7AA, b"\3" * 8)
 
 
+def test_a_number_of_11_bits_permits_no_frame_of_29_and_the_other_way_round(tmp_path: Path) -> None:
+    said: list[str] = []
+    hub = Hub(str(tmp_path / "can0.sock"), io.StringIO())
+    with cable() as joined:
+        near, far = (open_adapter(CanAdapter("slcan", end, 500_000), listen_only=False) for end in joined.ends)
+        device, bridged = (HubBus(str(tmp_path / "can0.sock"), name=name) for name in ("device", "bridge"))
+        for extended in (True, False):
+            device.send(can.Message(arbitration_id=0x201, data=b"\1", is_extended_id=extended))
+        hub.poll(1.0), hub.poll(0.1)
+        Bridge(bridged, near, frozenset({0x201}), said.append).poll(1.0)
+        arrived = [far.recv(2.0), far.recv(0.1)]
+        for bus in (near, far, device, bridged):
+            bus.shutdown()
+        hub.close()
+    assert [None if frame is None else frame.is_extended_id for frame in arrived] == [False, None]
+    assert said == ["0x201 of 29 bits is not in may_drive; it is kept back"]
+
+
 def test_an_adapter_that_is_not_there_is_an_error_with_its_reason() -> None:
     with pytest.raises(RigError, match="/dev/nowhere: cannot be opened"):
         open_adapter(CanAdapter("slcan", "/dev/nowhere", 500_000), listen_only=True)
@@ -67,6 +86,37 @@ def test_relays_follow_facts_and_are_released_at_the_end(tmp_path: Path) -> None
         board.close()
         assert lamps(tmp_path) == {"lamp_1": False, "lamp_2": False, "button": False}
         assert touched(tmp_path) == {5, 13}, "a line that may not be driven is not even claimed"
+
+
+def test_a_relay_is_let_go_before_its_line_is(tmp_path: Path) -> None:
+    """A line that nobody drives floats: what a relay does then is the board's affair."""
+    with small_computer(tmp_path) as channel:
+        board = RelayBoard(Board({"lamp_1": 5}, "linehub", channel, "high"), {"lamp_1": permit("lamp_1", "a.b")})
+        board.follow({"a.b": True})
+        board.close()
+        assert driven(tmp_path) == [("output", 0), ("write", 1), ("write", 0), ("input", None)]
+
+
+def test_a_relay_that_cannot_be_released_is_told_and_the_others_are_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_computer(tmp_path) as channel:
+        names = {"lamp_1": permit("lamp_1", "a.b"), "lamp_2": permit("lamp_2", "a.b")}
+        board = RelayBoard(Board({"lamp_1": 5, "lamp_2": 6}, "linehub", channel, "high"), names)
+        board.follow({"a.b": True})
+        off, tried = OutputDevice.off, []
+
+        def fails_once(relay: OutputDevice) -> None:
+            tried.append(relay)
+            if len(tried) == 1:
+                raise OSError("no such line any more")
+            off(relay)
+
+        monkeypatch.setattr(OutputDevice, "off", fails_once)
+        with pytest.raises(RigError, match=r"not released: lamp_1 \(no such line any more\); press the bench's emerg"):
+            board.close()
+        assert ("write", 0) in driven(tmp_path, line=6)
+        board.close()  # safe to call twice
 
 
 def test_a_board_that_pulls_at_low_begins_and_ends_high(tmp_path: Path) -> None:

@@ -92,3 +92,10 @@ def touched(folder: Path) -> set[object]:
     writes = ask(str(folder), "hat", {"get": "writes"})["writes"]
     assert isinstance(writes, list)
     return {write["line"] for write in writes}
+
+
+def driven(folder: Path, line: int = 5) -> list[tuple[object, object]]:
+    """What was done with a line, in order: the word and its level."""
+    writes = ask(str(folder), "hat", {"get": "writes"})["writes"]
+    assert isinstance(writes, list)
+    return [(write["do"], write.get("level")) for write in writes if write["line"] == line]

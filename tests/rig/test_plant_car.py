@@ -198,3 +198,9 @@ def test_ill_manners_end_with_the_fault() -> None:
     for now_ms in range(10_000, 12_000, 100):
         car.step(10.0, now_ms)
     assert car.ampere == 10
+
+
+def test_a_car_that_takes_less_than_it_is_offered_never_gives() -> None:
+    car = Car(manners=Manners(less_a=8.0))
+    course = [car.step(6.0, now_ms) for now_ms in range(0, 10_000, 100)]
+    assert min(course) == max(course) == 0

@@ -191,3 +191,10 @@ def test_a_profile_is_the_load_until_somebody_sets_one_and_again_on_demand() -> 
 def test_a_sun_that_cannot_be_is_refused_with_its_reason(wrong: dict[str, object], told: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=told):
         msgspec.convert({"sun": wrong}, Options)
+
+
+def test_what_is_no_sky_is_refused_and_breaks_nothing() -> None:
+    plant = Plant(msgspec.convert({"pv_w": 5000, "sun": {}}, Options), 1, 0)
+    for nonsense in (["clear"], {"clear": 1}, None, "nan", 2):
+        reply = plant.control({"set": "clouds", "value": nonsense}, 0)
+        assert "clouds must be clear" in str(reply["error"])

@@ -228,3 +228,13 @@ def test_what_cannot_be_is_refused_and_changes_nothing(request_: dict[str, objec
     assert reply["ok"] is False
     assert told in str(reply["error"])
     assert plant.faults.active() == []
+
+
+@pytest.mark.parametrize("fault", ["overvoltage", "sag"])
+def test_an_outage_is_one_whatever_the_voltage_was(fault: str) -> None:
+    plant = Plant(Options(), 1, 0)
+    plant.control({"fault": fault}, 0)
+    plant.control({"set": "grid_l2_v", "value": 0}, 0)
+    one, two, three = plant.voltages()
+    assert two == 0
+    assert min(one, three) > 170

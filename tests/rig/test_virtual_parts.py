@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import pytest
 from virtual_course import Course, scenario
 
 from hil.bench.virtual import VirtualBench
+from hil.house import find, load
 from hil.scenario.model import Action, Broker, Clock, Event, Flood, Moment, PowerCut, ToDevice, ToProcess, Wish
 from hil.unix_socket import RigError
 
@@ -116,3 +120,29 @@ def test_a_flood_begins_at_once_keeps_its_rate_and_its_turns_and_ends() -> None:
 def test_a_gateway_that_is_down_passes_no_wish_on() -> None:
     seen = course((2, ToProcess("gateway", "kill")), (2.5, CHARGE), (6, CHARGE), length_s=15)
     assert [decision.verdict for decision in seen.decisions] == ["unanswered", "granted"]
+
+
+def test_without_power_there_is_no_process_that_could_be_told_anything() -> None:
+    bench = VirtualBench()
+    bench.open(scenario("uc001", 30_000), 1)
+    bench.do(PowerCut(10))
+    for action in (ToProcess("guardian", "kill"), ToProcess("can0", "resume"), PowerCut(2)):
+        with pytest.raises(RigError, match="there is no power"):
+            bench.do(action)
+    dark = [moment.said["mode"] for moment in bench.advance(9_500)]
+    assert set(dark[20:]) == {"absent"}
+    assert list(bench.advance(30_000))[-1].said["mode"] != "absent"
+    bench.close()
+
+
+def test_a_day_begins_at_the_scenarios_hour_also_without_a_sun(tmp_path: Path) -> None:
+    (tmp_path / "uc001.yaml").write_text(find("uc001").read_text().replace("plant:\n", "plant:\n  load: profile\n"))
+    found = {}
+    for hour in ("03", "20"):
+        calm = replace(scenario("uc001", 1_000), house=load(tmp_path / "uc001.yaml"), wall=f"2026-06-21T{hour}:00:00")
+        bench = VirtualBench()
+        bench.open(calm, 1)
+        *_, last = bench.advance(1_000)
+        found[hour] = sum(map(float, cast(list[float], last.facts["plant.load_w"])))
+        bench.close()
+    assert found["20"] > found["03"] + 150, "light and screens in the evening, and nothing of that at night"
