@@ -35,7 +35,7 @@ check: $(VENV)/dev ## ruff, mypy --strict, the walls, the house lint
 prove: $(VENV)/dev ## machines and changeovers explored to closure; their pages in docs/machines must not differ
 	$(BIN)/python -m tests.prove $(WRITE)
 
-bench: $(VENV)/dev ## P1 and P4 to P8, each beside a floor of the same run
+bench: $(VENV)/dev ## P1 to P8, each beside a floor of the same run
 	$(BIN)/python -m tests.bench
 
 rig: $(VENV)/runtime ## all scenarios on the virtual bench, with pages: build/rig/index.html

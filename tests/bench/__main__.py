@@ -3,7 +3,7 @@
 A figure alone says how busy the machine was; the ratio to the floor says what the product costs. Nothing here is a
 test and nothing here fails because of a time.
 
-    python -m tests.bench [P1 P4 P4M P5 P6 P7 P8 PEERS] [--json FILE]
+    python -m tests.bench [P1 P2 P3 P4 P4M P5 P6 P7 P8 PEERS] [--json FILE]
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e")]
 
-from bench_kernel import kernel_step  # noqa: E402  the paths above come first
+from bench_can import can_load  # noqa: E402  the paths above come first
+from bench_kernel import kernel_step  # noqa: E402
 from bench_lateness import lateness  # noqa: E402
 from bench_mqtt import mqtt_requests  # noqa: E402
 from bench_peers import peers  # noqa: E402
 from bench_product import idle_cost, start_times  # noqa: E402
 from bench_requests import requests  # noqa: E402
+from bench_trip import trips  # noqa: E402
 from bench_virtual import virtual_speed  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
@@ -31,6 +33,8 @@ from supervisor.guardian.priority import real_time  # noqa: E402
 
 BENCHES: dict[str, Callable[[], list[dict[str, object]]]] = {
     "P1": kernel_step,
+    "P2": can_load,
+    "P3": trips,
     "P4": requests,
     "P4M": mqtt_requests,
     "P5": lateness,
