@@ -195,8 +195,7 @@ def test_a_part_that_the_product_lost_is_told_at_the_next_look_at_the_latest(tmp
         let(bench, 100)
         process = part("guardian")
         process.send_signal(signal.SIGKILL)
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            pass
+        psutil.wait_procs([process], 10)
         with pytest.raises(RigError, match="guardian has ended by itself"):
             let(bench, 200)
 

@@ -33,8 +33,3 @@ def test_what_is_known_not_to_hold_does_not_hold_yet() -> None:
         done = run(path)
         assert not done.trouble, done.trouble
         assert not done.passed, f"{path.name} holds now: move it out of findings, and tell docs/safety"
-
-
-def test_every_hazard_is_shown_by_a_scenario() -> None:
-    shown = {hazard for path in SCENARIOS.rglob("*.yaml") for hazard in load(path).hazards}
-    assert shown == {f"H{number:02}" for number in range(1, 31)}
