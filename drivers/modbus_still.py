@@ -20,10 +20,10 @@ This file must never find a device alive because of a value that merely arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from drivers.contract import Defect, DefectKind, Heard, Sample
-from drivers.modbus_table import Group, ModbusTable, Register
+from drivers.modbus_table import Group, ModbusTable
 from supervisor.kernel.signal import Quality
 
 READS_MIN = 3
@@ -34,11 +34,9 @@ class Stillness:
     """Watches one device. ``after_ms``: without a change for so long it is doubted. ValueError where it can't judge."""
 
     def __init__(self, table: ModbusTable, after_ms: int) -> None:
-        watched = {
-            group: tuple(r for r in table.registers if r.flickers and r.group is group) for group in table.groups
-        }
-        self._watched: Mapping[str, tuple[Register, ...]] = {group.name: r for group, r in watched.items() if r}
-        slowest_ms = max((group.period_ms for group, registers in watched.items() if registers), default=None)
+        watched = {name: tuple(p for p in places if p[0].flickers) for name, places in table.places.items()}
+        self._watched = {name: places for name, places in watched.items() if places}
+        slowest_ms = max((group.period_ms for group in table.groups if group.name in self._watched), default=None)
         if slowest_ms is None:
             raise ValueError(f"{table.title}: its table names no register that flickers")
         if after_ms < READS_MIN * slowest_ms:
@@ -53,10 +51,9 @@ class Stillness:
             self._moved_ms.setdefault(name, now_ms)
         measured = {item.name for item in heard if isinstance(item, Sample) and item.value is not None}
         found: dict[str, tuple[int, ...]] = {}
-        for register in self._watched.get(group.name, ()):
+        for register, start, end in self._watched.get(group.name, ()):
             if register.spec.name in measured:
-                start = register.address - group.address
-                found[register.spec.name] = tuple(words[start : start + register.type.words])
+                found[register.spec.name] = tuple(words[start:end])
         if any(self._bits.get(name) != bits for name, bits in found.items()):
             self._moved_ms[group.name] = now_ms
         self._bits |= found

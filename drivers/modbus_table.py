@@ -130,12 +130,12 @@ class ModbusTable:
         if not all(0 <= word <= 0xFFFF for word in words):
             return (Defect(DefectKind.GARBAGE, f"{group.name}: a word that is no 16-bit number"),)
         heard: list[Heard] = []
-        for register, start, end in self._places[group.name]:
+        for register, start, end in self.places[group.name]:
             heard += register.heard(words[start:end], self.high_first)
         return tuple(heard)
 
     @cached_property
-    def _places(self) -> Mapping[str, tuple[tuple[Register, int, int], ...]]:
+    def places(self) -> Mapping[str, tuple[tuple[Register, int, int], ...]]:
         """The registers of each group, and from where to where their words stand in its answer."""
         places = [(register, register.address - register.group.address) for register in self.registers]
         return {

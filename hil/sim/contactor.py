@@ -153,7 +153,7 @@ class Contactors:
 
     def step(self, driven: int, now_ms: int) -> None:
         """Start and end movements; bit 0 of `driven` is the first coil."""
-        whole = not self._faults.any()
+        whole = not self._faults.any()  # nearly always, and several times as quick
         for index, contact in enumerate(self.contacts):
             contact.next_ms = NEVER_MS
             if contact.arrives_ms is not None and now_ms >= contact.arrives_ms:

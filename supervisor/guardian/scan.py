@@ -40,7 +40,7 @@ from supervisor.kernel.keep import notes
 from supervisor.kernel.lease import Decision
 from supervisor.kernel.outputs import Outputs
 from supervisor.kernel.state import boot
-from supervisor.kernel.wake import listens
+from supervisor.kernel.wake import repeats_matter
 from supervisor.loader.load import Loaded
 
 VALID_CYCLES = 3
@@ -208,7 +208,7 @@ class Guardian:
         before, now = self._inbox.recorded, self._inbox.image  # of the newest cycle, and with what has come since
         pairs = ((before[sample.signal], now[sample.signal]) for sample in self._inbox.samples)
         same = all(old.value == new.value and old.quality is new.quality for old, new in pairs)
-        quiet = same and not (self._inbox.samples and listens(self._state))
+        quiet = same and not (self._inbox.samples and repeats_matter(self._state))
         if quiet:
             self._inbox.samples.clear()  # they have only made the readings younger
         return quiet

@@ -20,7 +20,7 @@ import msgspec
 
 from supervisor.kernel import flow, interlock
 from supervisor.kernel.changeover_facts import OfChangeover
-from supervisor.kernel.machine import draw
+from supervisor.kernel.machine import advance_asking
 from supervisor.kernel.members import CONDUCTING, OPEN, closed, state_of
 from supervisor.kernel.plan import Plan
 from supervisor.kernel.question import Image
@@ -56,7 +56,7 @@ def step(
     elif name in ("breaking", "stranded", "waiting", "probing", "making") and switch.goal not in (wish, OPEN):
         switch = replace(switch, goal=OPEN)  # too late for another one: all-open first
     about = OfChangeover(plan, changeover, switch, states, wish, refused, image, now_ms)
-    machine, event = draw(plan.changeover, switch.machine, about, now_ms)
+    machine, event = advance_asking(plan.changeover, switch.machine, about, now_ms)
     why = reason(plan, changeover, switch, machine, states, refused if wish != switch.at else "", image, now_ms)
     if event is None:
         return switch if why == switch.reason else replace(switch, reason=why)

@@ -82,7 +82,7 @@ def look(was: Excess, told: int | None, changed_ms: int, acts_ms: int, shown: Sh
     return Excess(was.told, was.former, since_ms, over if beyond else 0, seen_ms, amount, of, amount_ms)
 
 
-def waits(at: Excess) -> bool:
+def repeats_matter(at: Excess) -> bool:
     """Does a reading matter here that only says the same again, later?"""
     return at.since_ms is not None or at.amount > 0 or bool(at.former)
 

@@ -54,7 +54,7 @@ class Machine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     since_ms: int
 
 
-def draw(table: Table, machine: Machine, of: object, now_ms: int) -> tuple[Machine, int | None]:
+def advance_asking(table: Table, machine: Machine, of: object, now_ms: int) -> tuple[Machine, int | None]:
     """As ``advance``, but ``of`` has a method of each fact's name, and only what decides is asked, once."""
     known = true = 0
     for row in table.rows[machine.state]:

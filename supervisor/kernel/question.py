@@ -159,14 +159,7 @@ class AllOf(Question, frozen=True):
     parts: tuple[Question, ...]
 
     def ask(self, image: Image, now_ms: int, proof: bool = False) -> Answer:
-        answer = YES
-        for part in self.parts:
-            said = part.ask(image, now_ms, proof)
-            if said is NO:
-                return NO
-            if said is UNKNOWN:
-                answer = UNKNOWN
-        return answer
+        return _together(self.parts, YES, NO, image, now_ms, proof)
 
     def signals(self) -> tuple[int, ...]:
         return tuple(signal for part in self.parts for signal in part.signals())
@@ -178,14 +171,20 @@ class AnyOf(Question, frozen=True):
     parts: tuple[Question, ...]
 
     def ask(self, image: Image, now_ms: int, proof: bool = False) -> Answer:
-        answer = NO
-        for part in self.parts:
-            said = part.ask(image, now_ms, proof)
-            if said is YES:
-                return YES
-            if said is UNKNOWN:
-                answer = UNKNOWN
-        return answer
+        return _together(self.parts, NO, YES, image, now_ms, proof)
 
     def signals(self) -> tuple[int, ...]:
         return tuple(signal for part in self.parts for signal in part.signals())
+
+
+def _together(
+    parts: tuple[Question, ...], answer: Answer, decides: Answer, image: Image, now_ms: int, proof: bool
+) -> Answer:
+    """``answer`` unless a part says UNKNOWN; ``decides`` as soon as one says that."""
+    for part in parts:
+        said = part.ask(image, now_ms, proof)
+        if said is decides:
+            return said
+        if said is UNKNOWN:
+            answer = said
+    return answer

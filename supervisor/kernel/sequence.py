@@ -17,7 +17,7 @@ from supervisor.kernel import changeover, facts, flow, interlock, wear
 from supervisor.kernel.arbitration import shared
 from supervisor.kernel.around import Around
 from supervisor.kernel.hands import LOCAL
-from supervisor.kernel.machine import Machine, draw
+from supervisor.kernel.machine import Machine, advance_asking
 from supervisor.kernel.outputs import Outputs, settle, wish
 from supervisor.kernel.plan import Plan, Target
 from supervisor.kernel.question import YES, Image
@@ -144,7 +144,7 @@ def _switch(
         state = replace(state, wear=worn)
     states = [*states[:position], state, *states[position + 1 :]]
     about = facts.OfContactor(plan, position, contactor, states, wanted, free, calm, around)
-    after, event = draw(plan.contactor, machine, about, now_ms)
+    after, event = advance_asking(plan.contactor, machine, about, now_ms)
     if event is None:
         return state
     coil = plan.coils[after.state]

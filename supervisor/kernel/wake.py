@@ -31,9 +31,9 @@ def next_wake(plan: Plan, before: State, after: State, image: Image, now_ms: int
     return earliest
 
 
-def listens(state: State) -> bool:
+def repeats_matter(state: State) -> bool:
     """Would a cycle matter in which a reading came that only says the same again, later?"""
-    return any(excess.waits(at) for watched in state.proven.circuits for at in watched.excesses)
+    return any(excess.repeats_matter(at) for watched in state.proven.circuits for at in watched.excesses)
 
 
 def _moved(before: State, after: State) -> bool:

@@ -59,6 +59,7 @@ class Comparer:
         self._loaded = loaded
         self.progress: Progress = lambda _path, _done: None
         self._documents = Documents()
+        self._draws: set[str] = set()  # what the events are about that tell who draws too much
         self._player: Player | None = None
         self._other: Other | None = None
         self._clock: Anchor | None = None
@@ -86,6 +87,8 @@ class Comparer:
         if self._other is None:
             self._other = Other(self._loaded, player.plan, player.state, player.image)
             self.found.strangers = strangers(player.plan, self._other.plan)
+            plans = (player.plan, self._other.plan)
+            self._draws = {f"{circuit.id}{EXCESS}" for plan in plans for circuit in plan.circuits}
             self._start(player.plan, player.state, self._other)
         self._player = player
         for line in lines:
@@ -118,7 +121,7 @@ class Comparer:
                 self._settle(stepped.t)
         player.cycle(one)
         for event in one.e:
-            if _of_a_rule(event):
+            if self._of_a_rule(event):
                 self.found.rules.setdefault(event.subject, Track(False, False)).was = event.kind is EventKind.TRIP
         for target, state in zip(player.plan.targets, player.state.targets, strict=True):
             if target.id in self.found.outputs:
@@ -129,11 +132,15 @@ class Comparer:
 
     def _heard(self, plan: Plan, stepped: Stepped) -> None:
         for event in stepped.result.events:
-            if _of_a_rule(event):
+            if self._of_a_rule(event):
                 self.found.rules.setdefault(event.subject, Track(False, False)).now = event.kind is EventKind.TRIP
         for target, number in zip(plan.targets, stepped.result.outputs.values, strict=True):
             if target.id in self.found.outputs:
                 self.found.outputs[target.id].now = value(target, plan, number)
+
+    def _of_a_rule(self, event: Event) -> bool:
+        """Has a rule begun or ended to act? That somebody draws too much is no rule's: it is as it was recorded."""
+        return event.kind in (EventKind.TRIP, EventKind.CLEARED) and event.subject not in self._draws
 
     def _settle(self, t: int) -> None:
         when = self._wall(t)
@@ -162,11 +169,6 @@ class Comparer:
         key = (wish(mine, request), verdict(mine, request, was), verdict(theirs, request, now))
         same = self.found.changed.setdefault(key, Same(self._last, self._last))
         same.last, same.count = self._last, same.count + 1
-
-
-def _of_a_rule(event: Event) -> bool:
-    """Has a rule begun or ended to act? That somebody draws too much is no rule's: it is as it was recorded."""
-    return event.kind in (EventKind.TRIP, EventKind.CLEARED) and not event.subject.endswith(EXCESS)
 
 
 def _acting(plan: Plan, state: State, rules: dict[str, Track]) -> Iterator[tuple[bool, Track]]:

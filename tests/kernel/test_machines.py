@@ -15,7 +15,7 @@ import pytest
 from statemachine import StateMachine
 from statemachine.exceptions import TransitionNotAllowed
 
-from supervisor.kernel.machine import Machine, Table, advance, draw, word
+from supervisor.kernel.machine import Machine, Table, advance, advance_asking, word
 from supervisor.kernel.machines.battery import Battery
 from supervisor.kernel.machines.changeover import Changeover
 from supervisor.kernel.machines.charger import Charger
@@ -149,7 +149,7 @@ def test_asking_only_for_what_decides_takes_the_same_transition_and_asks_nothing
     for state in range(len(table.states)):
         for facts in words(table, state):
             told = Told(table, facts)
-            assert draw(table, Machine(state, 1), told, 2) == advance(table, Machine(state, 1), facts, 2)
+            assert advance_asking(table, Machine(state, 1), told, 2) == advance(table, Machine(state, 1), facts, 2)
             assert len(told.asked) == len(set(told.asked))
 
 

@@ -97,6 +97,28 @@ def test_what_a_car_drew_beyond_its_share_is_as_it_was_recorded(
     assert not [line for line in said if "excess" in line], "nobody drew more than the other documents would have said"
 
 
+def test_a_car_that_was_told_more_is_not_accused_of_it_by_other_documents(
+    tmp_path: Path, edited: Callable[[str, str], Path]
+) -> None:
+    house = Recorded(tmp_path / "journal")
+    house.restless, house.plant.load_ma = False, 20_000
+    house.live(20_000, talkative=0)
+    house.cycle(ask(wire.Verb.SET, house.now_ms, 16_000))
+    house.live(90_000, talkative=0)
+    house.close()
+    said = replayed(tmp_path / "journal", edited("margin: 2 A", "margin: 5 A"))[1]
+    (output,) = [line for line in said if "wallbox.current: " in line]
+    assert output.endswith("mostly 13 A, with these 10 A"), "and no less the longer it lasts"
+
+
+def test_a_rule_may_be_called_excess(evening: Path, edited: Callable[[str, str], Path]) -> None:
+    site = edited("  fuse_l1:\n", "  excess:\n")
+    for path in site.glob("*.yaml"):
+        path.write_text(path.read_text().replace("[meter.current_l1 above 35 A", "[meter.current_l1 above 20 A"))
+    said = replayed(evening, site)[1]
+    assert [line for line in said if "limits.excess would have acted, and did not" in line]
+
+
 def test_a_stricter_limit_would_have_acted(evening: Path, edited: Callable[[str, str], Path]) -> None:
     site = edited("[meter.current_l1 above 35 A", "[meter.current_l1 above 20 A")
     said = replayed(evening, site)[1]
