@@ -27,7 +27,7 @@ def widest(survey: Survey, position: int, mode: int) -> Span:
     """The envelope of a target on the best of days in this mode: its rating, what a device's own limit can say at
     most, and the rules of the mode."""
     target = survey.plan.targets[position]
-    span = Span(target.lo, target.hi, "rating", "rating")
+    span = target.rating
     for cap in survey.plan.caps:
         if cap.target == position:
             span = span.narrow(None, survey.plan.signals[cap.source.signal].hi, cap.id)

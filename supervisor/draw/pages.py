@@ -14,7 +14,6 @@ from supervisor.draw.mermaid import cell, table
 from supervisor.explain.words import Words
 from supervisor.kernel.image import blank
 from supervisor.kernel.outputs import Outputs
-from supervisor.kernel.span import Span
 from supervisor.kernel.state import boot
 from supervisor.loader.load import Loaded
 from supervisor.replay.moment import Moment
@@ -52,7 +51,7 @@ def pages(loaded: Loaded) -> dict[str, str]:
 def _nothing_yet(loaded: Loaded) -> Moment:
     """A house that has never run: names and words need no more."""
     plan = loaded.plan
-    spans = tuple(Span(target.lo, target.hi, "rating", "rating") for target in plan.targets)
+    spans = tuple(target.rating for target in plan.targets)
     outputs = Outputs((None,) * len(spans), spans, ("",) * len(spans))
     return Moment(loaded, boot(plan, 0), blank(plan.signals), outputs, 0, "1970-01-01T00:00:00", (), False)
 

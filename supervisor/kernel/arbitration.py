@@ -26,7 +26,7 @@ Outputs = list[int | None]
 
 def rated(plan: Plan) -> list[Span]:
     """Each target's span before anybody has spoken."""
-    return [Span(target.lo, target.hi, "rating", "rating") for target in plan.targets]
+    return [target.rating for target in plan.targets]
 
 
 def envelopes(
@@ -115,9 +115,11 @@ def shared(
     plan: Plan, position: int, span: Span, image: Image, states: Sequence[TargetState], proven: Proven, now_ms: int
 ) -> Span:
     """``span`` within what the other feeds have left, those included that have been told more in this same cycle."""
-    for about, lasts, watched in zip(plan.circuits, proven.rooms, proven.circuits, strict=True):
-        for feed, last in zip(about.feeds, lasts, strict=True):
-            if feed.target == position and len(about.feeds) > 1:
-                room = headroom(about, feed, image, states, last, now_ms, watched)
+    for at, about in enumerate(plan.circuits):
+        if len(about.feeds) == 1:
+            continue
+        for which, feed in enumerate(about.feeds):
+            if feed.target == position:
+                room = headroom(about, feed, image, states, proven.rooms[at][which], now_ms, proven.circuits[at])
                 span = span.narrow(None, max(room.most, 0), room.by)
     return grid.dimmed(plan, position, span, proven.grid, image, states, now_ms)

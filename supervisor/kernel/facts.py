@@ -12,10 +12,13 @@ from supervisor.kernel import interlock, wear
 from supervisor.kernel.around import Around
 from supervisor.kernel.machine import Machine, word
 from supervisor.kernel.plan import MODES, Device, Identity, Plan
-from supervisor.kernel.question import YES, Image, Question
+from supervisor.kernel.question import NO, YES, Image, Question
 from supervisor.kernel.state import Orchestrator, TargetState, Wear
 from supervisor.kernel.switchgear import Contactor
 from supervisor.kernel.trip import Severity, Trip, severity
+
+AILING = ("doubted", "unverified", "failed_open")
+"""The states of a contactor that trouble the house; a welded one is a fault."""
 
 
 def of_device(device: Device, image: Image, now_ms: int) -> int:
@@ -38,9 +41,9 @@ def of_house(
     now_ms: int,
 ) -> int:
     """The word for the house machine; trips and machines are those of the cycle before."""
-    worst = max((severity(rule, trip) for rule, trip in zip(plan.rules, trips, strict=True)), default=Severity.NONE)
-    welded = plan.contactor.state("welded")
-    ailing = {plan.contactor.state(name) for name in ("doubted", "unverified", "failed_open")}
+    acting = (severity(rule, trip) for rule, trip in zip(plan.rules, trips, strict=True) if trip.cause is not NO)
+    worst = max(acting, default=Severity.NONE)
+    contactors = {plan.contactor.states[target.machine.state] for target in targets if target.machine is not None}
     lost = plan.orchestrator.state("lost")
     unseen = [d for d in plan.devices if not d.optional and d.seen.ask(image, now_ms) is not YES]
     graces = (plan.grace_ms if device.grace_ms is None else device.grace_ms for device in unseen)
@@ -50,8 +53,8 @@ def of_house(
         {
             "maintenance_on": maintenance,
             "observing": plan.observe,
-            "fault_present": worst is Severity.FAULT or any(t.machine and t.machine.state == welded for t in targets),
-            "trouble": worst is Severity.DEGRADED or any(t.machine and t.machine.state in ailing for t in targets),
+            "fault_present": worst is Severity.FAULT or "welded" in contactors,
+            "trouble": worst is Severity.DEGRADED or not contactors.isdisjoint(AILING),
             "orphaned": any(
                 i.expected and o.machine.state == lost for i, o in zip(plan.identities, orchestrators, strict=True)
             ),

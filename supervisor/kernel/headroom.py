@@ -61,9 +61,12 @@ def headroom(
 ) -> Room:
     """What ``feed`` may draw on each of its phases (mA) so that no conductor of the circuit exceeds its fuse."""
     phases = [phase for phase in range(circuit.width) if phase not in feed.absent]
-    rooms = [None if watched.lies else _room(circuit, feed, phase, watched, image, states, now_ms) for phase in phases]
+    flows = [measured(phase, image, now_ms) for phase in circuit.phases]
+    rooms = [
+        None if watched.lies else _room(circuit, feed, phase, flows, watched, image, states, now_ms) for phase in phases
+    ]
     known = [room for room in rooms if room is not None]
-    cuts = [_cut(circuit, phase, watched, room, image, now_ms) for phase, room in zip(phases, rooms, strict=True)]
+    cuts = [_cut(circuit, phase, flows, watched, room) for phase, room in zip(phases, rooms, strict=True)]
     cut = min((cut for cut in cuts if cut is not None), default=None)
     asked = phases if circuit.asymmetry is None else range(circuit.width)  # whose words a room is made of
     trusted = all(watched.sights[phase].trusted for phase in asked) if watched.sights else len(known) == len(rooms)
@@ -90,16 +93,18 @@ def _room(
     circuit: Circuit,
     feed: Feed,
     phase: int,
+    flows: Sequence[int | None],
     watched: Watched,
     image: Image,
     states: Sequence[TargetState],
     now_ms: int,
 ) -> int | None:
-    """What is left on one phase without regard to heat; None when it cannot be known."""
+    """What is left on one phase without regard to heat; None when it cannot be known. ``flows``: what each conductor
+    carries (None: not known), empty without a meter."""
     if not circuit.phases:
         others = summed(circuit, phase, watched, image, states, now_ms, but=feed.target)
         return circuit.fuse - circuit.margin - others - excess_of(circuit, feed.target, watched)
-    flow = measured(circuit.phases[phase], image, now_ms)
+    flow = flows[phase]
     if flow is None:
         return None
     own = drawn(feed, phase, image, now_ms) - excess_of(circuit, feed.target, watched)
@@ -111,19 +116,18 @@ def _room(
     room = circuit.fuse - circuit.margin - flow + own - promised
     if circuit.asymmetry is None:
         return room
-    others_ma = [measured(other, image, now_ms) for at, other in enumerate(circuit.phases) if at != phase]
-    known = [other for other in others_ma if other is not None]
-    if len(known) < len(others_ma):
+    if None in flows:
         return None
-    return min(room, circuit.asymmetry - (flow - min(known, default=flow)) + own - promised)
+    least = min((other for at, other in enumerate(flows) if at != phase and other is not None), default=flow)
+    return min(room, circuit.asymmetry - (flow - least) + own - promised)
 
 
-def _cut(circuit: Circuit, phase: int, watched: Watched, room: int | None, image: Image, now_ms: int) -> int | None:
+def _cut(circuit: Circuit, phase: int, flows: Sequence[int | None], watched: Watched, room: int | None) -> int | None:
     """What heat leaves of a phase; None where it takes nothing."""
     stage = watched.heats[phase].stage if watched.heats else heat.COOL
     if stage == heat.COOL:
         return None
-    if room is not None and circuit.phases and (measured(circuit.phases[phase], image, now_ms) or 0) < 0:
+    if room is not None and flows and (flows[phase] or 0) < 0:
         return None
     if stage == heat.HOT:
         return 0

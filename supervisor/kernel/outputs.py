@@ -53,7 +53,7 @@ def rounded(target: Target, value: int) -> int:
     """The nearest value that the device can express, towards safe: a whole step, and outside its forbidden bands."""
     steps = abs(value - target.safe) // target.step
     stepped = target.safe + steps * target.step * (1 if value >= target.safe else -1)
-    possible = clip(stepped, Span(target.lo, target.hi, "", ""), target.safe, target.bands)
+    possible = clip(stepped, target.rating, target.safe, target.bands)
     return stepped if possible == stepped else rounded(target, possible)
 
 

@@ -14,7 +14,7 @@ from supervisor.kernel.machine import Table
 from supervisor.kernel.mains import Circuit, Grid
 from supervisor.kernel.question import Question
 from supervisor.kernel.signal import Signal, Source, Unit
-from supervisor.kernel.span import Bands
+from supervisor.kernel.span import Bands, Span
 from supervisor.kernel.switchgear import Changeover, Contactor, Group, Local, Need
 from supervisor.kernel.trip import Rule
 
@@ -36,8 +36,7 @@ class Device(msgspec.Struct, frozen=True):
 class Target(msgspec.Struct, frozen=True):
     """An actuator. ``bands``: what it cannot do; ``step``: its smallest difference; ``ramp``: units per second when
     relaxing, None for at once; ``hold_ms``: how long a relaxation waits after a rule has tightened; ``hunting``: None
-    where nobody looks for it. ``changeover``: it
-    is the position of that changeover, and no wire carries it."""
+    where nobody looks for it. ``changeover``: it is the position of that changeover, and no wire carries it."""
 
     id: str
     unit: Unit
@@ -54,6 +53,11 @@ class Target(msgspec.Struct, frozen=True):
     observe: bool = False
     changeover: int | None = None
     hunting: Hunting | None = None
+
+    @property
+    def rating(self) -> Span:
+        """What it can do at all."""
+        return Span(self.lo, self.hi, "rating", "rating")
 
 
 class Hunting(msgspec.Struct, frozen=True, gc=False):
@@ -94,8 +98,7 @@ class Permission(msgspec.Struct, frozen=True):
 
     ``layer``: the document that it stands in; what several documents say about one identity and one target must all
     agree, so a later one only narrows. ``per_min``: wishes in a minute, for each identity (None: no bound of its own).
-    ``only_while``: it permits while this is proven.
-    """
+    ``only_while``: it permits while this is proven."""
 
     id: str
     why: str

@@ -126,8 +126,7 @@ def _covered(around: Around, wish: Wish, unfit: str | None) -> list[Layer]:
 
 def _rated(around: Around) -> Span:
     """What a program may ask that starts later: what the house allows then, nobody knows now."""
-    target = around.plan.targets[around.position]
-    return Span(target.lo, target.hi, "rating", "rating")
+    return around.plan.targets[around.position].rating
 
 
 def _position(around: Around, span: Span, asked: int, unfit: str) -> None:

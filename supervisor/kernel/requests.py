@@ -100,7 +100,7 @@ class Desk(Toll):
         if not local and (held_up := self._held_up(request, position, holder)) is not None:
             return held_up
         state, target = self.targets[position], self.plan.targets[position]
-        span = Span(target.lo, target.hi, "rating", "rating") if local else self.spans[position]
+        span = target.rating if local else self.spans[position]
         unfit = None if target.changeover is None else self._refusal(target.changeover, request.value, local)
         around = self.around(position, holder)
         decision = judge(around, request, span, state, unfit)

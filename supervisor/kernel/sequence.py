@@ -142,7 +142,7 @@ def _switch(
     if unwanted_ms != worn.unwanted_ms:
         worn = replace(worn, unwanted_ms=unwanted_ms)
         state = replace(state, wear=worn)
-    states = [*states[:position], state, *states[position + 1 :]]
+        states = [*states[:position], state, *states[position + 1 :]]
     about = facts.OfContactor(plan, position, contactor, states, wanted, free, calm, around)
     after, event = advance_asking(plan.contactor, machine, about, now_ms)
     if event is None:
