@@ -106,14 +106,14 @@ class GoeCharger(ModbusReader):
 
     # ---- what the charger tells --------------------------------------------------------------------------------
     def on_group(self, group: Group, heard: tuple[Heard, ...], asked_ms: int, now_ms: int) -> Iterable[Heard]:
+        if group is not self._ampere.group and group is not self._force.group:
+            return heard
         values = {item.name: item.value for item in heard if isinstance(item, Sample)}
         if group is self._ampere.group:
             milliampere = values.get("ampere")
             self._ampere.see(None if milliampere is None else milliampere // 1000, asked_ms, now_ms)
-        elif group is self._force.group:
-            self._force.see(values.get("force_state"), asked_ms, now_ms)
         else:
-            return heard
+            self._force.see(values.get("force_state"), asked_ms, now_ms)
         return (*heard, *self._current_limit(now_ms))
 
     def _current_limit(self, now_ms: int) -> Iterable[Heard]:

@@ -14,11 +14,16 @@ This file must never invent a value, and never keep one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from drivers.base import Quiet
 from drivers.contract import Ask, Defect, DefectKind, Failure, Heard, ReadRegisters, WriteRegisters
 from drivers.modbus_still import Stillness
-from drivers.modbus_table import Group, ModbusTable
+from drivers.modbus_table import Group, Meanings, ModbusTable
+
+NOT_YET = -1
+"""Due with the first poll, whenever that is."""
 
 LOST_MS = 3_000
 """Ten times the usual time-out of a request: long enough for a line that many devices share."""
@@ -31,51 +36,63 @@ _KIND = {
 }
 
 
+@dataclass(slots=True)
+class _Turn:
+    """A group, the question that reads it, and when that is due."""
+
+    group: Group
+    ask: ReadRegisters
+    due_ms: int = NOT_YET
+
+
 class Poller:
     """Decides what to read next; one request outstanding at a time."""
 
     def __init__(self, table: ModbusTable, unit: int) -> None:
         self._gap_ms = table.request_gap_ms
-        self._reads = {_read(group, unit): group for group in table.groups}
-        self._due_ms: dict[str, int] = {}
-        self._asked: ReadRegisters | None = None
+        self._turns = [_Turn(group, _read(group, unit)) for group in table.groups]
+        self._asked: _Turn | None = None
         self._asked_ms = 0
         self._quiet_until_ms: int | None = None
+        self._begun = False
 
     def poll(self, now_ms: int) -> ReadRegisters | None:
         """The next read, or None while there is nothing to ask or an answer is awaited."""
-        for group in self._reads.values():
-            self._due_ms.setdefault(group.name, now_ms)
+        if not self._begun:
+            self._begin(now_ms)
         if self._asked is not None and now_ms - self._asked_ms < LOST_MS:
             return None
         if self._quiet_until_ms is not None and now_ms < self._quiet_until_ms:
             return None
-        ask = min(self._reads, key=self._due)
-        if self._due(ask) > now_ms:
+        turn = min(self._turns, key=_due_ms)
+        if turn.due_ms > now_ms:
             self._asked = None
             return None
-        self._asked, self._asked_ms = ask, now_ms
-        self._plan(self._reads[ask], now_ms)
-        return ask
+        self._asked, self._asked_ms = turn, now_ms
+        following = turn.due_ms + turn.group.period_ms
+        turn.due_ms = following if following > now_ms else now_ms + turn.group.period_ms
+        return turn.ask
 
     def answered(self, ask: ReadRegisters, now_ms: int) -> tuple[Group, int] | None:
         """The group that this answer is for and when it was asked; None for an answer that nobody waits for."""
-        if ask != self._asked:
+        turn = self._asked
+        if turn is None or ask != turn.ask:
             return None
         self._asked = None
         self._quiet_until_ms = now_ms + self._gap_ms
-        return self._reads[ask], self._asked_ms
+        return turn.group, self._asked_ms
 
     def hurry(self, group: Group) -> None:
         """Read this group before any other: something in it was just written."""
-        self._due_ms[group.name] = 0
+        for turn in self._turns:
+            if turn.group.name == group.name:
+                turn.due_ms = 0
 
-    def _due(self, read: ReadRegisters) -> int:
-        return self._due_ms[self._reads[read].name]
-
-    def _plan(self, group: Group, now_ms: int) -> None:
-        following = self._due_ms[group.name] + group.period_ms
-        self._due_ms[group.name] = following if following > now_ms else now_ms + group.period_ms
+    def _begin(self, now_ms: int) -> None:
+        self._begun = True
+        for turn in self._turns:
+            if turn.due_ms == NOT_YET:
+                turn.due_ms = now_ms
 
 
 class ModbusReader(Quiet):
@@ -89,6 +106,7 @@ class ModbusReader(Quiet):
         self.table = table
         self.unit = unit
         self.poller = Poller(table, unit)
+        self._meanings = Meanings()
         self._stillness = None if frozen_after_ms is None else Stillness(table, frozen_after_ms)
 
     def poll(self, now_ms: int) -> Iterable[Ask]:
@@ -109,7 +127,7 @@ class ModbusReader(Quiet):
         if place is None or isinstance(reply, Failure):
             return heard
         group, asked_ms = place
-        meant = self.table.decode(group, reply)
+        meant = self._meanings.of(group.name, reply, partial(self.table.decode, group))
         if self._stillness is None:
             return self.on_group(group, meant, asked_ms, now_ms)
         defects = self._stillness.see(group, reply, meant, now_ms)
@@ -122,6 +140,10 @@ class ModbusReader(Quiet):
         """A group has come; the place where a family adds signals that it derives. ``asked_ms``: when it was asked."""
         del group, asked_ms, now_ms
         return heard
+
+
+def _due_ms(turn: _Turn) -> int:
+    return turn.due_ms
 
 
 def _read(group: Group, unit: int) -> ReadRegisters:

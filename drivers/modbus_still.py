@@ -34,7 +34,10 @@ class Stillness:
     """Watches one device. ``after_ms``: without a change for so long it is doubted. ValueError where it can't judge."""
 
     def __init__(self, table: ModbusTable, after_ms: int) -> None:
-        watched = {name: tuple(p for p in places if p[0].flickers) for name, places in table.places.items()}
+        watched = {
+            name: tuple((register.spec.name, start, end) for register, start, end in places if register.flickers)
+            for name, places in table.places.items()
+        }
         self._watched = {name: places for name, places in watched.items() if places}
         slowest_ms = max((group.period_ms for group in table.groups if group.name in self._watched), default=None)
         if slowest_ms is None:
@@ -47,13 +50,13 @@ class Stillness:
 
     def see(self, group: Group, words: Sequence[int], heard: Iterable[Heard], now_ms: int) -> tuple[Defect, ...]:
         """An answer has come: its words, and what they mean. A Defect where it is the same as for too long."""
-        for name in self._watched:
-            self._moved_ms.setdefault(name, now_ms)
-        measured = {item.name for item in heard if isinstance(item, Sample) and item.value is not None}
-        found: dict[str, tuple[int, ...]] = {}
-        for register, start, end in self._watched.get(group.name, ()):
-            if register.spec.name in measured:
-                found[register.spec.name] = tuple(words[start:end])
+        if not self._moved_ms:
+            self._moved_ms = dict.fromkeys(self._watched, now_ms)
+        watched = self._watched.get(group.name, ())
+        measured = (
+            {item.name for item in heard if isinstance(item, Sample) and item.value is not None} if watched else ()
+        )
+        found = {name: tuple(words[start:end]) for name, start, end in watched if name in measured}
         if any(self._bits.get(name) != bits for name, bits in found.items()):
             self._moved_ms[group.name] = now_ms
         self._bits |= found

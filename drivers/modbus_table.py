@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import Any
 
 from drivers.contract import Defect, DefectKind, Heard, RegisterTable, Sample, SignalSpec, WriteCost
 from supervisor.kernel.signal import Quality
@@ -34,11 +35,11 @@ class RegisterType(Enum):
     I32 = "i"
     FLOAT32 = "f"
 
-    @property
+    @cached_property
     def words(self) -> int:
         return struct.calcsize(f">{self.value}") // 2
 
-    @property
+    @cached_property
     def whole_range(self) -> tuple[int, int]:
         """All that an integer of this type can hold."""
         bits = 16 * self.words
@@ -72,24 +73,43 @@ class Register:
     absent: int | None
     flickers: bool = False
 
-    def heard(self, words: Sequence[int], high_first: bool) -> tuple[Heard, ...]:
-        """What these words mean, in the unit of ``spec``."""
-        raw = _number(self.type, words, high_first)
+    def heard(self, raw: int | float) -> tuple[Heard, ...]:
+        """What this number means, in the unit of ``spec``."""
         if raw == self.absent:
             return self._nothing(DefectKind.NOT_AVAILABLE, raw)
-        if isinstance(raw, float) and not math.isfinite(raw):
-            return self._nothing(DefectKind.NAN, raw)
-        if isinstance(raw, float) and 0.0 < abs(raw) < FLOAT_NORMAL_MIN:
-            return self._nothing(DefectKind.RANGE, raw)  # subnormal: a round value in the other word order, not a zero
-        value = round(raw * self.step)
-        if self.spec.codes and value not in self.spec.codes:
+        if isinstance(raw, float):
+            if not math.isfinite(raw):
+                return self._nothing(DefectKind.NAN, raw)
+            if 0.0 < abs(raw) < FLOAT_NORMAL_MIN:  # subnormal: a round value in the other word order, not a zero
+                return self._nothing(DefectKind.RANGE, raw)
+        spec, value = self.spec, round(raw * self.step)
+        if spec.codes and value not in spec.codes:
             return self._nothing(DefectKind.ENUM, raw)
-        if not self.spec.lo <= value <= self.spec.hi:
+        if not spec.lo <= value <= spec.hi:
             return self._nothing(DefectKind.RANGE, raw)
-        return (Sample(self.spec.name, value),)
+        return (Sample(spec.name, value),)
 
     def _nothing(self, kind: DefectKind, raw: float) -> tuple[Heard, ...]:
         return Defect(kind, f"{self.spec.name}: {raw}"), Sample(self.spec.name, None, Quality.INVALID)
+
+
+class Meanings:
+    """What the last answer of each group of one device meant: the same words mean the same, and are not decoded anew.
+
+    Most answers of a quiet house are those of before. Who asks has an answer in his hand: nothing is told from memory.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[Sequence[int], tuple[Heard, ...]]] = {}
+
+    def of(
+        self, group: str, words: Sequence[int], decode: Callable[[Sequence[int]], tuple[Heard, ...]]
+    ) -> tuple[Heard, ...]:
+        """What ``decode`` says of these words, which are an answer of that group."""
+        last = self._last.get(group)
+        if last is None or last[0] != words:
+            last = self._last[group] = tuple(words), decode(words)
+        return last[1]
 
 
 @dataclass(frozen=True)
@@ -127,11 +147,13 @@ class ModbusTable:
         """All registers of a group, from an answer that must have its whole length."""
         if len(words) != group.count:
             return (Defect(DefectKind.SHORT_REPLY, f"{group.name}: {len(words)} of {group.count} registers"),)
-        if not all(0 <= word <= 0xFFFF for word in words):
+        if min(words) < 0 or max(words) > 0xFFFF:
             return (Defect(DefectKind.GARBAGE, f"{group.name}: a word that is no 16-bit number"),)
+        answer, numbers = self._plans[group.name]
+        data = answer.pack(*words)
         heard: list[Heard] = []
-        for register, start, end in self.places[group.name]:
-            heard += register.heard(words[start:end], self.high_first)
+        for register, number, at in numbers:
+            heard += register.heard(number(data, at)[0])
         return tuple(heard)
 
     @cached_property
@@ -143,10 +165,19 @@ class ModbusTable:
             for group in self.groups
         }
 
+    @cached_property
+    def _plans(self) -> Mapping[str, _Plan]:
+        """How each group's answer is read. The bytes of words that come low word first are a little-endian number's
+        once each word has its low byte first too."""
+        order = ">" if self.high_first else "<"
+        return {
+            group.name: (
+                struct.Struct(f"{order}{group.count}H"),
+                tuple((r, struct.Struct(order + r.type.value).unpack_from, 2 * at) for r, at, _ in places),
+            )
+            for group, places in ((group, self.places[group.name]) for group in self.groups)
+        }
 
-def _number(kind: RegisterType, words: Sequence[int], high_first: bool) -> int | float:
-    if kind is RegisterType.U16:
-        return words[0]
-    ordered = words if high_first else words[::-1]
-    number: int | float = struct.unpack(f">{kind.value}", struct.pack(f">{len(ordered)}H", *ordered))[0]
-    return number
+
+_Plan = tuple[struct.Struct, tuple[tuple[Register, Callable[[bytes, int], tuple[Any, ...]], int], ...]]
+"""The words of a whole answer, and for each of its registers how and from which byte its number is read."""

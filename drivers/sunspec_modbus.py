@@ -67,7 +67,7 @@ from drivers.contract import (
     WriteRegisters,
 )
 from drivers.modbus_poll import Poller
-from drivers.modbus_table import Group, ModbusTable
+from drivers.modbus_table import Group, Meanings, ModbusTable
 from drivers.sunspec_discovery import Search
 from drivers.sunspec_table import SunSpecTable, load, scaled
 from supervisor.kernel.signal import Quality, Unit
@@ -159,6 +159,7 @@ class SunSpecInverter(Quiet):
         self._search = Search(self._table, unit, bases, (INVERTER, CONTROLS))
         self._poller: Poller | None = None  # None: the search is on
         self._limit: Limit | None = None
+        self._meanings = Meanings()
         self._failed: dict[str, int] = {}
 
     def poll(self, now_ms: int) -> Iterable[Ask]:
@@ -207,7 +208,7 @@ class SunSpecInverter(Quiet):
 
     def _on_model(self, group: Group, asked_ms: int, words: Sequence[int] | None, now_ms: int) -> tuple[Heard, ...]:
         model = self._table.models[int(group.name)]
-        heard = () if words is None else model.decode(words)
+        heard = () if words is None else self._meanings.of(group.name, words, model.decode)
         samples = {item.name: item.value for item in heard if isinstance(item, Sample)}
         self._failed[group.name] = 0 if samples else self._failed.get(group.name, 0) + 1
         if self._failed[group.name] >= FAILED_READS_MAX or model.is_elsewhere(words or ()):

@@ -106,7 +106,7 @@ class Model:
         """All points, from an answer that must have its whole length and open as this model does."""
         if len(words) != self.count:
             return (Defect(DefectKind.SHORT_REPLY, f"model {self.identifier}: {len(words)} of {self.count} registers"),)
-        if not all(0 <= word <= 0xFFFF for word in words):
+        if min(words) < 0 or max(words) > 0xFFFF:
             return (Defect(DefectKind.GARBAGE, f"model {self.identifier}: a word that is no 16-bit number"),)
         if self.is_elsewhere(words):
             return (Defect(DefectKind.GARBAGE, f"model {self.identifier}: {words[0]}, L {words[1]} in its place"),)

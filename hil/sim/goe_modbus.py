@@ -9,8 +9,9 @@ It must never take 0 A for an offer: below 6 A it refuses the write, and only fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from functools import partial
 from typing import ClassVar, Literal
 
 import msgspec
@@ -22,13 +23,12 @@ from hil.sim.modbus import (
     READ_HOLDING,
     READ_INPUT,
     WRITE_MULTIPLE,
-    Image,
     ModbusDevice,
     Refusal,
     RefusedError,
-    image_of,
 )
-from hil.sim.register_table import load
+from hil.sim.register_block import Cell, Image
+from hil.sim.register_table import Register, load
 
 TABLE = load("goe_modbus.yaml")
 AMPERE_VOLATILE, AMPERE_EEPROM, PHASE_MODE, FORCE_STATE = 299, 300, 332, 337
@@ -38,6 +38,7 @@ LOAD_A = 1.0  # a contactor that opens with more than this breaks a load
 PHASE_SWITCH_MS = 10_000  # psmd: the pause that the charger makes for a phase switch
 MAPPED = {"input": range(100, 340), "holding": range(200, 340)}
 BLANK: Image = {(table, at): 0 for table, addresses in MAPPED.items() for at in addresses}  # what nobody explains
+FLASH = Register("ampere_flash", "holding", AMPERE_EEPROM, "u16", 1.0)  # in no table: no driver has any business there
 
 
 CAR_FAULTS = (  # what an ill-mannered car does, hil/sim/car.py
@@ -125,6 +126,8 @@ class GoeCharger(ModbusDevice):
         self.contactor = False
         self.broken_under_load_count, self.broken_a = 0, 0.0  # by its contactor; the most of all times
         self._plug(options.car)
+        cells = [Cell(register, partial(SHOWS[name], self)) for name, register in TABLE.registers.items()]
+        self.lay_out(BLANK, (*cells, Cell(FLASH, lambda _: self.ampere_flash)))
 
     # -- charging --
 
@@ -134,17 +137,19 @@ class GoeCharger(ModbusDevice):
         return float(min(self.ampere, self.options.cable_ampere)) if allowed and self.car is not None else 0.0
 
     def advance(self, now_ms: int) -> None:
-        elapsed_h = (now_ms - self._stepped_ms) / 3_600_000
-        self._stepped_ms = now_ms
-        self.energy_kwh += self.power() / 1000 * elapsed_h
+        if now_ms != self._stepped_ms:
+            elapsed_h = (now_ms - self._stepped_ms) / 3_600_000
+            self._stepped_ms = now_ms
+            self.energy_kwh += self.power() / 1000 * elapsed_h
         if self.car is None:
             self.contactor = self.faults.has("welded") and self.contactor
             return
         offer = self.offer(now_ms)
         if offer > 0:
             self._offer_ended_ms = now_ms
-        self.car.manners = self._manners() if self.faults.any() else POLITE
-        current = self.car.step(offer, now_ms, obstinate=self.faults.has("obstinate"))
+        broken = self.faults.any()
+        self.car.manners = self._manners() if broken else POLITE
+        current = self.car.step(offer, now_ms, obstinate=broken and self.faults.has("obstinate"))
         if offer > 0 and self.car.state == "C":
             self.contactor = True
         late = now_ms - self._offer_ended_ms >= CUT_OFF_MS
@@ -182,14 +187,14 @@ class GoeCharger(ModbusDevice):
 
     def currents(self) -> list[float]:
         """A on L1, L2, L3; none where there is no voltage."""
-        if self.car is None:
+        if self.car is None or not self.car.ampere:
             return [0.0] * 3
         used = self.car.uses(self.phases_used)
         return [self.car.ampere * (at < used and volt > 0) for at, volt in enumerate(self.voltages)]
 
     def power(self) -> float:
         """W."""
-        return sum(ampere * volt for ampere, volt in zip(self.currents(), self.voltages, strict=True))
+        return sum([ampere * volt for ampere, volt in zip(self.currents(), self.voltages, strict=True)])
 
     def car_state(self, now_ms: int) -> CarState:
         """As register 100 tells it."""
@@ -214,28 +219,6 @@ class GoeCharger(ModbusDevice):
 
     def reachable(self) -> bool:
         return self.supplied
-
-    def image(self, now_ms: int) -> Image:
-        phases = zip((1, 2, 3), self.voltages, self.currents(), strict=True)
-        electric = {
-            f"{what}_l{phase}": value
-            for phase, volt, ampere in phases
-            for what, value in (("voltage", volt), ("current", ampere))
-        }
-        values: dict[str, float] = {
-            **electric,
-            "car_state": self.car_state(now_ms),
-            "error": self.error,
-            "power": self.power(),
-            "cable_ampere": self.options.cable_ampere if self.car is not None else 0,
-            "energy_total": self.energy_kwh,
-            "allow": int(self.offer(now_ms) > 0),
-            "phases": 0b111_000 | ((1 << self.phases_used) - 1) * self.contactor,  # before | after the contactor
-            "ampere": self.ampere,
-            "phase_mode": self.phase_mode,
-            "force_state": self.force,
-        }
-        return BLANK | image_of(TABLE, values) | {("holding", AMPERE_EEPROM): self.ampere_flash}
 
     def write(self, address: int, words: Sequence[int], now_ms: int) -> None:
         orders = dict(enumerate(words, address))
@@ -326,6 +309,27 @@ class GoeCharger(ModbusDevice):
             "error": self.error,
             "energy_kwh": self.energy_kwh,
         }
+
+
+SHOWS: Mapping[str, Callable[[GoeCharger, int], float]] = {
+    "car_state": GoeCharger.car_state,
+    "cable_ampere": lambda box, _: box.options.cable_ampere if box.car is not None else 0,
+    "error": lambda box, _: box.error,
+    "voltage_l1": lambda box, _: box.voltages[0],
+    "voltage_l2": lambda box, _: box.voltages[1],
+    "voltage_l3": lambda box, _: box.voltages[2],
+    "current_l1": lambda box, _: box.currents()[0],
+    "current_l2": lambda box, _: box.currents()[1],
+    "current_l3": lambda box, _: box.currents()[2],
+    "power": lambda box, _: box.power(),
+    "energy_total": lambda box, _: box.energy_kwh,
+    "allow": lambda box, now_ms: box.offer(now_ms) > 0,
+    "phases": lambda box, _: 0b111_000 | ((1 << box.phases_used) - 1) * box.contactor,  # before | after the contactor
+    "ampere": lambda box, _: box.ampere,
+    "phase_mode": lambda box, _: box.phase_mode,
+    "force_state": lambda box, _: box.force,
+}
+"""What each register of the table shows at a time, in the table's unit."""
 
 
 def make(name: str, options: Options, now_ms: int) -> GoeCharger:

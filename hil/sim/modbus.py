@@ -1,27 +1,27 @@
 """A device with Modbus registers, made to be broken: request PDUs in, reply PDUs out.
 
 Source: MODBUS Application Protocol V1.1b3 (function codes, exceptions).
-Rules: a device subclass fills `image` with words and judges writes; this file does codes, lengths, and the faults of
-values. Framing, and the faults of framing, are in modbus_wire.
+Rules: a device subclass says with `lay_out` what stands in which register, and judges writes; this file does codes,
+lengths, and the faults of values. Framing, and the faults of framing, are in modbus_wire.
+A healthy device answers a read that it has answered before from what was prepared then (register_block).
 It must never use a Modbus library: the product's driver and this server shall agree because both read the standard.
 """
 
 from __future__ import annotations
 
 import struct
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import ClassVar
 
 from hil.sim.device import ControlError, Device, FaultKind, Value
+from hil.sim.register_block import Block, Cell, Image, place
 from hil.sim.register_table import Register, RegisterTable
 
 READ_HOLDING, READ_INPUT, WRITE_COIL, WRITE_SINGLE, WRITE_MULTIPLE = 3, 4, 5, 6, 16
 WRITE_CODES = (WRITE_COIL, WRITE_SINGLE, 15, WRITE_MULTIPLE, 22, 23)
 PDU_REGISTERS_MAX = 125
-
-Image = dict[tuple[str, int], int]  # (table, address) -> word
+PREPARED_MAX = 100  # reads; who asks for more than that is no driver, and gets each answer anew
 
 
 class Refusal(IntEnum):
@@ -64,15 +64,26 @@ class ModbusDevice(Device):
     fault_kinds: ClassVar[tuple[FaultKind, ...]] = MODBUS_FAULTS
     table: RegisterTable
     codes: tuple[int, ...] = (READ_HOLDING, READ_INPUT)
+    prepares = True  # its answers; False where it depends on a value how that value is packed
 
     def __init__(self, name: str, unit: int) -> None:
         super().__init__(name)
         self.unit = unit
         self._frozen: Image | None = None
+        self.lay_out({}, ())
 
-    @abstractmethod
+    def lay_out(self, still: Image, cells: Iterable[Cell]) -> None:
+        """What stands in the registers: the words that do not change, and above them what does. Other addresses do not
+        exist."""
+        self._still, self._cells = still, tuple(cells)
+        self._prepared: dict[bytes, Block] = {}  # by the request PDU
+
     def image(self, now_ms: int) -> Image:
         """The words as the healthy device has them; an address that is absent does not exist."""
+        image = dict(self._still)
+        for cell in self._cells:
+            place(image, cell.register, cell.words(now_ms))
+        return image
 
     def write(self, address: int, words: Sequence[int], now_ms: int) -> None:  # noqa: ARG002
         """Take a write of holding registers, or raise RefusedError."""
@@ -88,6 +99,9 @@ class ModbusDevice(Device):
     def answer(self, pdu: bytes, now_ms: int) -> bytes | None:
         """The reply PDU for a request PDU to our unit; None when the device stays silent."""
         self.advance(now_ms)
+        block = self._prepared.get(pdu)
+        if block is not None and not self.faults.any() and self.reachable():
+            return block.reply(now_ms)
         if not pdu or not self.reachable() or self.faults.has("silent"):
             self._record_if_write(pdu, now_ms, accepted=False, why="silent")
             return None
@@ -117,7 +131,11 @@ class ModbusDevice(Device):
             raise RefusedError(Refusal.ILLEGAL_VALUE)
         address, count = struct.unpack(">HH", pdu[1:5])
         if pdu[0] != WRITE_MULTIPLE:
-            return self._read("holding" if pdu[0] == READ_HOLDING else "input", pdu[0], address, count, now_ms)
+            table = "holding" if pdu[0] == READ_HOLDING else "input"
+            reply = self._read(table, pdu[0], address, count, now_ms)
+            if self.prepares and not self.faults.any() and len(self._prepared) < PREPARED_MAX:
+                self._prepared[pdu] = Block(pdu[0], table, address, count, self._still, self._cells)
+            return reply
         data = pdu[6:]
         if not 1 <= count <= 123 or len(data) != 2 * count or pdu[5] != 2 * count:
             raise RefusedError(Refusal.ILLEGAL_VALUE)
@@ -179,18 +197,3 @@ class ModbusDevice(Device):
 def _raw_words(value: int, words: int) -> Sequence[int]:
     masked = value & ((1 << 16 * words) - 1)
     return struct.unpack(f">{words}H", masked.to_bytes(2 * words, "big"))
-
-
-def place(image: Image, register: Register, words: list[int]) -> None:
-    """Write a value's words into an image."""
-    for at, word in enumerate(words):
-        image[register.table, register.address + at] = word
-
-
-def image_of(table: RegisterTable, values: Mapping[str, float]) -> Image:
-    """The words of these values, by their names in the table."""
-    image: Image = {}
-    for name, value in values.items():
-        register = table.registers[name]
-        place(image, register, register.pack(value))
-    return image

@@ -9,29 +9,37 @@ It must never judge a request: that is the device's business (modbus).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hil.sim.modbus import WRITE_MULTIPLE, ModbusDevice
 
-MBAP_BYTES = 6  # transaction, protocol and length words; what follows counts into the length
+MBAP = struct.Struct(">HHH")  # transaction, protocol and length; what follows counts into the length
+MBAP_BYTES = MBAP.size
 RTU_GAP_MS = 50  # a request that stops in the middle for so long is forgotten
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Bytes that go out so many milliseconds after the request."""
 
     delay_ms: int
     data: bytes
 
 
+def _shifted(crc: int) -> int:
+    """What eight shifts make of the low byte."""
+    for _ in range(8):
+        crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+    return crc
+
+
+SHIFTED = tuple(map(_shifted, range(256)))
+
+
 def crc16(data: bytes) -> int:
     """CRC-16 of Modbus RTU: polynomial 0xA001 reflected, start 0xFFFF, low byte first; of b"123456789" it is 0x4B37."""
     crc = 0xFFFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+        crc = crc >> 8 ^ SHIFTED[(crc ^ byte) & 0xFF]
     return crc
 
 
@@ -47,7 +55,7 @@ class TcpSession:
         self._buffer += data
         replies: list[Reply] = []
         while len(self._buffer) > MBAP_BYTES and not self.broken:
-            transaction, protocol, length = struct.unpack(">HHH", self._buffer[:MBAP_BYTES])
+            transaction, protocol, length = MBAP.unpack_from(self._buffer)
             if protocol != 0 or not 2 <= length <= 254:
                 self.broken = True
             elif len(self._buffer) < MBAP_BYTES + length:
@@ -63,9 +71,10 @@ class TcpSession:
         answer = self._device.answer(pdu, now_ms) if unit == self._device.unit else None
         if answer is None:
             return []
-        transaction = (transaction + (faults.has("wrong_tid"))) & 0xFFFF
-        unit = (unit + (faults.has("wrong_unit"))) & 0xFF
-        head = struct.pack(">HHHB", transaction, 0, len(answer) + 1, unit)
+        if faults.any():
+            transaction = (transaction + (faults.has("wrong_tid"))) & 0xFFFF
+            unit = (unit + (faults.has("wrong_unit"))) & 0xFF
+        head = MBAP.pack(transaction, 0, len(answer) + 1) + bytes((unit,))
         return [Reply(_delay_ms(self._device), head + answer)]
 
 
@@ -110,5 +119,5 @@ def _rtu_request_bytes(buffer: bytes) -> int:
 
 
 def _delay_ms(device: ModbusDevice) -> int:
-    late = device.faults.get("late")
+    late = device.faults.get("late") if device.faults.any() else None
     return 0 if late is None else int(late["ms"])

@@ -27,15 +27,25 @@ class Register:
     factor: float
 
     @property
+    def form(self) -> struct.Struct:
+        """How its raw number is packed."""
+        return _PACKERS[self.kind]
+
+    @property
     def words(self) -> int:
         """How many 16-bit registers the value takes."""
-        return _PACKERS[self.kind].size // 2
+        return self.form.size // 2
+
+    def raw(self, value: float) -> float:
+        """The number that is packed for a value in the table's unit; integers are clamped to what their width holds."""
+        if self.kind == "float32":
+            return value
+        number, most = round(value / self.factor), (1 << 8 * self.form.size) - 1
+        return number if 0 <= number <= most else max(0, min(number, most))
 
     def pack(self, value: float) -> list[int]:
-        """The words of a value in the table's unit; integers are clamped to what their width holds."""
-        if self.kind != "float32":
-            value = min(max(0, round(value / self.factor)), (1 << 16 * self.words) - 1)
-        return to_words(_PACKERS[self.kind].pack(value))
+        """The words of a value in the table's unit."""
+        return to_words(self.form.pack(self.raw(value)))
 
 
 @dataclass(frozen=True, slots=True)

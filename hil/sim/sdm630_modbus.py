@@ -12,13 +12,14 @@ It must never compute a power of its own: it shows what the plant says, and keep
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import msgspec
 
 from hil.sim.device import Json, number
-from hil.sim.modbus import READ_INPUT, Image, ModbusDevice, image_of
+from hil.sim.modbus import READ_INPUT, ModbusDevice
+from hil.sim.register_block import Cell, Image
 from hil.sim.register_table import load
 
 TABLE = load("sdm630_modbus.yaml")
@@ -53,11 +54,14 @@ class EastronMeter(ModbusDevice):
         super().__init__(name, options.unit)
         self.values: dict[str, float] = dict.fromkeys(TABLE.registers, 0.0)
         self.values |= {f"voltage_{phase}": 230.0 for phase in PHASES} | {"frequency": 50.0}
+        self.lay_out(BLANK, (Cell(register, self._shows(name)) for name, register in TABLE.registers.items()))
 
-    def image(self, now_ms: int) -> Image:
-        moment = f"{self.name} {now_ms // REFRESH_MS}"
-        measured = {name: abs(self.values[name] + most * flicker(f"{moment} {name}")) for name, most in FLICKER.items()}
-        return BLANK | image_of(TABLE, self.values | measured)
+    def _shows(self, name: str) -> Callable[[int], float]:
+        """What the register of this name shows at a time."""
+        if name not in FLICKER:
+            return lambda _: self.values[name]
+        most = FLICKER[name]
+        return lambda now_ms: abs(self.values[name] + most * flicker(f"{self.name} {now_ms // REFRESH_MS} {name}"))
 
     def to_plant(self, now_ms: int) -> Json:  # noqa: ARG002
         return {"kind": "meter"}

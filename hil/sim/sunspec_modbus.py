@@ -12,9 +12,10 @@ It must never produce more than the sun gives: a cloud is felt at once, only the
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
+from functools import partial
 from typing import ClassVar, Literal
 
 import msgspec
@@ -24,13 +25,12 @@ from hil.sim.modbus import (
     MODBUS_FAULTS,
     READ_HOLDING,
     WRITE_MULTIPLE,
-    Image,
     ModbusDevice,
     Refusal,
     RefusedError,
-    place,
 )
-from hil.sim.register_table import RegisterTable, to_words
+from hil.sim.register_block import Cell, Image, place
+from hil.sim.register_table import Register, RegisterTable, to_words
 from hil.sim.sunspec_points import DOCUMENT, NOT_IMPLEMENTED, POWER_RAW_MAX, Point
 
 MARKER = to_words(b"SunS")
@@ -134,6 +134,8 @@ class SunspecInverter(ModbusDevice):
         self._fixed: Image = {
             ("holding", at + step): word for at, words in self._fixed_words() for step, word in enumerate(words)
         }
+        self.prepares = not options.dynamic_scale
+        self._lay_out()
         self._settle(now_ms)
 
     def _points(self) -> Iterator[Point]:
@@ -213,18 +215,29 @@ class SunspecInverter(ModbusDevice):
 
     def image(self, now_ms: int) -> Image:
         self._scale_power()
-        image = dict(self._fixed)
-        values = self._values(now_ms)
-        for point in self._registers():
-            if point.name in values:  # those of model 123 are words already
-                value = values[point.name]
-                place(image, point, point.sentinel() if value is None else point.pack(value))
-        total = round(sum(self.currents()) / 10.0 ** SCALES[INVERTER, 6])
-        for offset, word in ((TOTAL_CURRENT, total), (VENDOR_STATE, self.fault)):
-            image["holding", self.starts[INVERTER] + offset] = word
-        image |= {("holding", self.starts[CONTROLS] + offset): word for offset, word in self.controls.items()}
-        image |= {("holding", self.starts[model] + at): scale & 0xFFFF for (model, at), scale in self._scales.items()}
-        return image
+        return super().image(now_ms)
+
+    def _lay_out(self) -> None:
+        """What stands where, with the scale factors of now."""
+        still = dict(self._fixed)
+        still |= {("holding", self.starts[model] + at): scale & 0xFFFF for (model, at), scale in self._scales.items()}
+        shown = [point for point in self._registers() if point.name in SHOWS]  # those of model 123 are words already
+        unused = tuple(f"_l{phase}" for phase in PHASES if phase > self.options.phases)
+        for point in shown:
+            if point.name.endswith(unused):
+                place(still, point, point.sentinel())
+        cells = [Cell(point, partial(SHOWS[point.name], self)) for point in shown if not point.name.endswith(unused)]
+        cells.append(self._word(INVERTER, TOTAL_CURRENT, lambda _: sum(self.currents()), 10.0 ** SCALES[INVERTER, 6]))
+        cells.append(self._word(INVERTER, VENDOR_STATE, lambda _: self.fault))
+        cells += [self._word(CONTROLS, offset, partial(self._control, offset)) for offset in self.controls]
+        self.lay_out(still, cells)
+
+    def _word(self, model: int, offset: int, shows: Callable[[int], float], factor: float = 1.0) -> Cell:
+        """A register that no driver's table names."""
+        return Cell(Register(f"{model}.{offset}", "holding", self.starts[model] + offset, "u16", factor), shows)
+
+    def _control(self, offset: int, now_ms: int) -> int:  # noqa: ARG002 - as every cell is asked
+        return self.controls[offset]
 
     def _fixed_words(self) -> Iterator[tuple[int, list[int]]]:
         """Where what stands that never changes: marker, headers, names, and everything that is not there."""
@@ -244,19 +257,6 @@ class SunspecInverter(ModbusDevice):
             yield from ((self.starts[INVERTER] + offset, [NOT_IMPLEMENTED[kind]]) for offset in offsets)
         yield self.starts[CONTROLS] + 24, [NOT_IMPLEMENTED["sf"]] * 2  # of OutPFSet and VArPct
 
-    def _values(self, now_ms: int) -> dict[str, float | None]:
-        values: dict[str, float | None] = {
-            "power": self.power,
-            "frequency": self.hertz,
-            "energy": self.energy_wh,
-            "temperature": self.temperature,
-            "state": self.state_code(now_ms),
-        }
-        for phase, volt, ampere in zip(PHASES, self.voltages, self.currents(), strict=True):
-            used = phase <= self.options.phases
-            values |= {f"voltage_l{phase}": volt if used else None, f"current_l{phase}": ampere if used else None}
-        return values
-
     def _scale_power(self) -> None:
         """With a dynamic scale factor: the finest one whose register holds the power."""
         if self.options.dynamic_scale:
@@ -264,6 +264,7 @@ class SunspecInverter(ModbusDevice):
             self._scales[POWER_SCALE] = exponent
             power = replace(self.table.registers["power"], factor=10.0**exponent)
             self.table = RegisterTable({**self.table.registers, "power": power}, self.table.max_registers)
+            self._lay_out()
 
     def _registers(self) -> list[Point]:
         return [point for point in self.table.registers.values() if isinstance(point, Point)]
@@ -370,6 +371,22 @@ def _layout(options: Options) -> Iterator[tuple[int, int]]:
             yield model, at
             at += HEADER_WORDS + length
     yield int(DOCUMENT["end"]), at
+
+
+SHOWS: Mapping[str, Callable[[SunspecInverter, int], float]] = {
+    "power": lambda box, _: box.power,
+    "frequency": lambda box, _: box.hertz,
+    "energy": lambda box, _: box.energy_wh,
+    "temperature": lambda box, _: box.temperature,
+    "state": SunspecInverter.state_code,
+    "voltage_l1": lambda box, _: box.voltages[0],
+    "voltage_l2": lambda box, _: box.voltages[1],
+    "voltage_l3": lambda box, _: box.voltages[2],
+    "current_l1": lambda box, _: box.currents()[0],
+    "current_l2": lambda box, _: box.currents()[1],
+    "current_l3": lambda box, _: box.currents()[2],
+}
+"""What each point of model 103 shows at a time, in the table's unit."""
 
 
 def make(name: str, options: Options, now_ms: int) -> SunspecInverter:

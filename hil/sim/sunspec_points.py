@@ -6,6 +6,7 @@ implemented". It must never know what a number means.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,6 +19,7 @@ from hil.sim.register_table import Register, to_words
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("dbc") / "sunspec_modbus.yaml").read_text("utf-8"))
 NOT_IMPLEMENTED: Mapping[str, int] = DOCUMENT["not_implemented"]
 POWER_RAW_MAX = 32_767
+_ONE_WORD, _TWO_WORDS = struct.Struct(">H"), struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,17 @@ class Point(Register):
     scale: int | None
 
     @property
-    def words(self) -> int:
-        return 2 if self.kind == "acc32" else 1
+    def form(self) -> struct.Struct:
+        return _TWO_WORDS if self.kind == "acc32" else _ONE_WORD
 
-    def pack(self, value: float) -> list[int]:
-        raw = round(value / self.factor)
+    def raw(self, value: float) -> float:
+        number = round(value / self.factor)
         match self.kind:
             case "acc32":
-                return to_words((raw % (1 << 32)).to_bytes(4, "big"))
+                return number % (1 << 32)
             case "i16":
-                return [min(max(-POWER_RAW_MAX, raw), POWER_RAW_MAX) & 0xFFFF]
-        return [min(max(0, raw), 0xFFFE)]
+                return min(max(-POWER_RAW_MAX, number), POWER_RAW_MAX) & 0xFFFF
+        return min(max(0, number), 0xFFFE)
 
     def sentinel(self) -> list[int]:
         """The words that say "not implemented"."""

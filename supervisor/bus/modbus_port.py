@@ -14,6 +14,7 @@ of a bus in observe has no ``write``.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -55,7 +56,7 @@ class Endpoint:
         self._ears, self._clock, self._changed = ears, clock, changed
         self._jobs = Jobs()
         self._work = asyncio.Event()
-        self._rests: dict[int, Rest] = {}
+        self._rests: defaultdict[int, Rest] = defaultdict(Rest)  # of each unit
         self._backoff = Backoff()
         self._retry_ms = 0
 
@@ -96,7 +97,7 @@ class Endpoint:
         return connected
 
     async def _read(self, job: Job, ask: ReadRegisters) -> None:
-        rest = self._rests.setdefault(ask.unit, Rest())
+        rest = self._rests[ask.unit]
         if self._clock() < rest.until_ms:
             self._ears.on_registers(job.device, ask, Failure.TIMEOUT, self._clock())
         else:
@@ -109,7 +110,7 @@ class Endpoint:
             self._ended(job, await self.line.write(ask))
 
     def _ended(self, job: Job, reply: Sequence[int] | Failure) -> None:
-        rest = self._rests.setdefault(job.ask.unit, Rest())
+        rest = self._rests[job.ask.unit]
         if reply is Failure.TIMEOUT:
             rest.silent(self._clock())
             self._report(f"unit {job.ask.unit} is silent")

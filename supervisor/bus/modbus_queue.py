@@ -11,15 +11,14 @@ Rules
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from drivers.contract import ReadRegisters, WriteRegisters
 
 QUEUE_MAX = 64  # of reads, and of writes
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One ask of one device. ``expires_ms``: only for writes."""
 
     device: int

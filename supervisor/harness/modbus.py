@@ -9,16 +9,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from drivers.contract import Failure, ReadRegisters, WriteRegisters
+from drivers.contract import Failure, ReadRegisters, RegisterTable, WriteRegisters
 
 WRITE_MULTIPLE, EXCEPTION = 16, 0x80
+FUNCTIONS = {table: table.value for table in RegisterTable}  # of a read
+READ, MBAP = struct.Struct(">BHH"), struct.Struct(">HHHB")
 Ask = ReadRegisters | WriteRegisters
 
 
 def pdu(ask: Ask) -> bytes:
     """The request."""
     if isinstance(ask, ReadRegisters):
-        return struct.pack(">BHH", ask.table.value, ask.address, ask.count)
+        return READ.pack(FUNCTIONS[ask.table], ask.address, ask.count)
     words = ask.words
     head = struct.pack(">BHHB", WRITE_MULTIPLE, ask.address, len(words), 2 * len(words))
     return head + struct.pack(f">{len(words)}H", *words)
@@ -26,7 +28,7 @@ def pdu(ask: Ask) -> bytes:
 
 def meaning(ask: Ask, reply: bytes) -> Sequence[int] | Failure:
     """What a reply PDU says: the registers, () for an accepted write, or why there is neither."""
-    function = ask.table.value if isinstance(ask, ReadRegisters) else WRITE_MULTIPLE
+    function = FUNCTIONS[ask.table] if isinstance(ask, ReadRegisters) else WRITE_MULTIPLE
     if not reply or reply[0] & ~EXCEPTION != function:
         return Failure.TIMEOUT
     if reply[0] & EXCEPTION:
@@ -49,13 +51,13 @@ class Tcp:
         """The next request."""
         self._transaction = self._transaction % 0xFFFF + 1
         body = pdu(ask)
-        return struct.pack(">HHHB", self._transaction, 0, len(body) + 1, ask.unit) + body
+        return MBAP.pack(self._transaction, 0, len(body) + 1, ask.unit) + body
 
     def reply(self, ask: Ask, data: bytes) -> bytes | None:
         """The PDU in a reply to the request before; None when it is not the reply to it."""
         if len(data) < 8:
             return None
-        transaction, protocol, length, unit = struct.unpack_from(">HHHB", data)
+        transaction, protocol, length, unit = MBAP.unpack_from(data)
         ours = (transaction, protocol, unit) == (self._transaction, 0, ask.unit)
         return data[7:] if ours and length == len(data) - 6 else None
 

@@ -10,6 +10,7 @@ Nothing in here waits.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -129,7 +130,7 @@ class Endpoint:
         self._name, self._core, self._world = name, core, world
         self._framing = modbus.Rtu() if serial else modbus.Tcp()
         self._jobs = Jobs()
-        self._rests: dict[int, Rest] = {}
+        self._rests: defaultdict[int, Rest] = defaultdict(Rest)  # of each unit
         self._asked: Job | None = None
         self._sent_ms = 0
         self.now_ms = 0
@@ -155,7 +156,7 @@ class Endpoint:
             if job.expires_ms is None or self.now_ms > job.expires_ms:
                 self._never_sent(job, "expired")
                 return
-        elif self.now_ms < self._rests.setdefault(job.ask.unit, Rest()).until_ms:
+        elif self.now_ms < self._rests[job.ask.unit].until_ms:
             self._core.on_registers(job.device, job.ask, Failure.TIMEOUT, self.now_ms)
             return
         self._asked, self._sent_ms = job, self.now_ms
@@ -176,7 +177,7 @@ class Endpoint:
         job, self._asked = self._asked, None
         if job is None:
             return
-        rest = self._rests.setdefault(job.ask.unit, Rest())
+        rest = self._rests[job.ask.unit]
         if reply is Failure.TIMEOUT:
             rest.silent(self.now_ms)
         else:
