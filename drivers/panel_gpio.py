@@ -58,6 +58,7 @@ class DebouncedInput:
 
     def __init__(self, line: Input, debounce_ms: int) -> None:
         self._line, self._debounce_ms = line, debounce_ms
+        self._gap_ms, self._chatter_ms = table().gap_ms, table().chatter * debounce_ms
         self._level: int | None = None  # of the last sample
         self._since_ms = self._last_ms = 0  # when that level was first and last seen
         self._restless_ms: int | None = None  # since when no level has counted; None while one does
@@ -68,7 +69,7 @@ class DebouncedInput:
         if level is None or level not in (0, 1):
             self._level = None
             return self._nothing(DefectKind.NOT_AVAILABLE, now_ms)
-        if self._level is None or now_ms - self._last_ms > table().gap_ms:
+        if self._level is None or now_ms - self._last_ms > self._gap_ms:
             self._level, self._since_ms, self._restless_ms = level, now_ms, now_ms
         elif level != self._level:
             self._level, self._since_ms = level, now_ms
@@ -77,7 +78,7 @@ class DebouncedInput:
         if now_ms - self._since_ms >= self._debounce_ms:
             self._restless_ms = None
             return self._tell(self._line.code(level), now_ms)
-        if self._restless_ms is not None and now_ms - self._restless_ms > table().chatter * self._debounce_ms:
+        if self._restless_ms is not None and now_ms - self._restless_ms > self._chatter_ms:
             return self._nothing(DefectKind.GARBAGE, now_ms)
         return ()
 

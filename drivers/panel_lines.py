@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -75,11 +75,11 @@ class Panel:
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
 
-    @property
+    @cached_property
     def pulse(self) -> Output | None:
         return next((output for output in self.outputs if output.kind == "pulse"), None)
 
-    @property
+    @cached_property
     def told(self) -> tuple[Output, ...]:
         """The outputs that the kernel sets."""
         return tuple(output for output in self.outputs if output.kind != "pulse")

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import IntFlag
 
 from drivers.base import Quiet
-from drivers.can_table import load, wrong_length
+from drivers.can_table import Field, load, wrong_length
 from drivers.contract import BusKind, Defect, DefectKind, Family, Frame, Heard, OptionSpec, Sample, Shape, SignalSpec
 from supervisor.kernel.signal import Quality, Unit
 
@@ -80,6 +80,12 @@ _MEASURED = (
     _CAN.field("BMS_MEASUREMENT", "Temperature", "temperature", MAX_AGE_MS, has_absent=True),
     _CAN.field("BMS_PROTECTION", "ModuleCount", "modules", SLOW_AGE_MS, unit="count", optional=True),
 )
+
+
+_FIELDS: Mapping[str, list[Field]] = {
+    message: [field for field in _MEASURED if field.message == message]
+    for message in dict.fromkeys(field.message for field in _MEASURED)
+}
 
 
 def _spec(name: str, unit: Unit, hi: int, max_age_ms: int) -> SignalSpec:
@@ -204,7 +210,7 @@ class PylontechListener(Quiet):
 
 def _plain(message: str, raw: Mapping[str, int]) -> list[Heard]:
     """The fields of a message that need no second thought, as far as the frame is long enough to hold them."""
-    fields = [field for field in _MEASURED if field.message == message and field.source in raw]
+    fields = [field for field in _FIELDS.get(message, []) if field.source in raw]
     return [item for field in fields for item in field.heard(raw[field.source])]
 
 

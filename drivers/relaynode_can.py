@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from drivers.base import Quiet
-from drivers.can_table import AliveCounter, Field, crc8_j1850, load, wrong_length
+from drivers.can_table import FRAMES_KEPT, AliveCounter, Field, crc8_j1850, load, wrong_length
 from drivers.contract import (
     Ask,
     BusKind,
@@ -80,7 +80,7 @@ class RelayNode(Quiet):
     def __init__(self, node: int, contacts: int, drop_out_ms: int) -> None:
         self._command_id = COMMAND_ID + NODE_STRIDE * (node - 1)
         self._status_id = STATUS_ID + NODE_STRIDE * (node - 1)
-        self._contacts = range(1, contacts + 1)
+        self._coils = [(f"coil_{number}", 1 << (number - 1)) for number in range(1, contacts + 1)]
         self._drop_out_ms = drop_out_ms
         self._alive = AliveCounter(COUNTER_LAST)
         self._counter = 0
@@ -96,29 +96,22 @@ class RelayNode(Quiet):
             return (defect,)
         if _checksum(frame.can_id, frame.data) != frame.data[7]:
             return (Defect(DefectKind.CRC, f"0x{frame.can_id:03X}"),)
-        return tuple(self._status(_CAN.raw("RELAY_STATUS", frame.data)))
-
-    def _status(self, raw: Mapping[str, int]) -> Iterable[Heard]:
-        quality = Quality.GOOD
+        raw = _CAN.raw("RELAY_STATUS", frame.data)
         if not self._alive.moved(raw["AliveCounter"]):
-            quality = Quality.SUSPECT
-            yield Defect(DefectKind.COUNTER, f"alive counter {raw['AliveCounter']} again or not legal")
-        for number in self._contacts:
-            yield from _contact_heard(number, raw[f"Contact{number}"], quality)
-            yield Sample(f"coil_{number}", raw["CoilEcho"] >> (number - 1) & 1, quality)
-        for field in _fields():
-            yield from field.heard(raw[field.source], quality)
-        yield from self._drop_out(raw["DropOutTime"])
+            defect = Defect(DefectKind.COUNTER, f"alive counter {raw['AliveCounter']} again or not legal")
+            return (defect, *_status(frame.data, len(self._coils), alive=False), *self._drop_out(raw["DropOutTime"]))
+        return _status(frame.data, len(self._coils), alive=True) + self._drop_out(raw["DropOutTime"])
 
-    def _drop_out(self, raw: int) -> Iterable[Heard]:
+    def _drop_out(self, raw: int) -> tuple[Heard, ...]:
         """A node that holds on longer than the site believes breaks the ladder of dead-men; a shorter one chatters."""
         shown_ms = raw * _fields()[-1].step
-        if shown_ms != self._drop_out_ms:
-            yield Defect(DefectKind.READBACK, f"drop-out time: {shown_ms} ms shown, {self._drop_out_ms} ms declared")
+        if shown_ms == self._drop_out_ms:
+            return ()
+        return (Defect(DefectKind.READBACK, f"drop-out time: {shown_ms} ms shown, {self._drop_out_ms} ms declared"),)
 
     # ---- what the node is told ---------------------------------------------------------------------------------
     def say(self, outputs: Mapping[str, int], now_ms: int) -> Iterable[Ask]:
-        coils = sum((outputs[f"coil_{number}"] == 1) << (number - 1) for number in self._contacts)
+        coils = sum([bit for name, bit in self._coils if outputs[name] == 1])
         if self._said is not None and self._said[0] == coils and now_ms - self._said[1] < RENEWAL_MS:
             return ()
         self._said = coils, now_ms
@@ -126,12 +119,32 @@ class RelayNode(Quiet):
 
     def _command(self, coils: int) -> Frame:
         """The next frame: its counter and its pulse differ from the last one's, whatever the coils do."""
-        raw = {f"Coil{number}": coils >> (number - 1) & 1 for number in range(1, COILS + 1)}
-        raw |= {"PermitPulse": self._pulse, "AliveCounter": self._counter, "Checksum": 0}
-        body = _CAN.data("RELAY_COMMAND", raw)[:7]
+        frame = _command(self._command_id, coils, self._pulse, self._counter)
         self._pulse ^= 1
         self._counter = (self._counter + 1) % (COUNTER_LAST + 1)
-        return Frame(self._command_id, body + bytes((_checksum(self._command_id, body),)))
+        return frame
+
+
+@lru_cache(FRAMES_KEPT)
+def _command(can_id: int, coils: int, pulse: int, counter: int) -> Frame:
+    raw = {f"Coil{number}": coils >> (number - 1) & 1 for number in range(1, COILS + 1)}
+    raw |= {"PermitPulse": pulse, "AliveCounter": counter, "Checksum": 0}
+    body = _CAN.data("RELAY_COMMAND", raw)[:7]
+    return Frame(can_id, body + bytes((_checksum(can_id, body),)))
+
+
+@lru_cache(FRAMES_KEPT)
+def _status(data: bytes, contacts: int, alive: bool) -> tuple[Heard, ...]:
+    """What a status tells of contacts and node. Its bytes alone decide, and a quiet node says the same few."""
+    return tuple(_told(_CAN.raw("RELAY_STATUS", data), contacts, Quality.GOOD if alive else Quality.SUSPECT))
+
+
+def _told(raw: Mapping[str, int], contacts: int, quality: Quality) -> Iterable[Heard]:
+    for number in range(1, contacts + 1):
+        yield from _contact_heard(number, raw[f"Contact{number}"], quality)
+        yield Sample(f"coil_{number}", raw["CoilEcho"] >> (number - 1) & 1, quality)
+    for field in _fields():
+        yield from field.heard(raw[field.source], quality)
 
 
 def _contact_heard(number: int, raw: int, quality: Quality) -> tuple[Heard, ...]:
@@ -143,6 +156,7 @@ def _contact_heard(number: int, raw: int, quality: Quality) -> tuple[Heard, ...]
     return Defect(DefectKind.NOT_AVAILABLE, f"contact_{number}"), nothing
 
 
+@lru_cache(FRAMES_KEPT)
 def _checksum(can_id: int, data: bytes) -> int:
     """Over the identifier, low byte first, and the first seven bytes."""
     return crc8_j1850(bytes((can_id & 0xFF, can_id >> 8)) + data[:7])

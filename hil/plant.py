@@ -33,6 +33,7 @@ from hil.sim.device import ControlError, Device, FaultKind, Json, Value, number
 __all__ = ["Options", "Plant"]
 EVERYWHERE = [True] * 3
 ELEMENTS: tuple[Element, ...] = get_args(Element)
+METER_NAMES = [f"{what}_l{phase}" for what in ("voltage", "power", "current") for phase in PHASES]
 
 
 class Plant(Device):
@@ -58,6 +59,8 @@ class Plant(Device):
         self._car_phases, self._stubborn_a = int(options.car_phases), 0.0
         self._heard: dict[str, Json] = {}  # name of a device -> its last word
         self._told_a, self._packs = [0.0] * 3, Packs()
+        self._battery_at = [phase in options.battery_phases for phase in PHASES]
+        self._battery_phases = len(set(options.battery_phases))
         self._inverter_w: Three | None = None
         self._closed: Closed = frozenset()
         self._ways = {element: options.ways(element) for element in ELEMENTS}
@@ -168,8 +171,7 @@ class Plant(Device):
     def _share_battery(self) -> Three:
         wanted = sum(self.load) + sum(self.car) - sum(self.pv) if self._battery_w is None else self._battery_w
         watt = self._packs.bounded(wanted, self.options.battery_w_max)
-        phases = self.options.battery_phases
-        return [watt / len(set(phases)) if phase in phases else 0.0 for phase in PHASES]
+        return [watt / self._battery_phases if there else 0.0 for there in self._battery_at]
 
     # -- contacts --
 
@@ -248,7 +250,7 @@ class Plant(Device):
                 self._told_a = total(three(told, "current_a") for told in self._of("wallbox"))
             case "battery":
                 self._packs.hear(name, self._heard[name])
-            case "inverter":
+            case "inverter" if not self.options.inverters:  # else the strings know them
                 heard = [told for told in self._of("inverter") if isinstance(told.get("power_w"), list)]
                 self._inverter_w = total(three(told, "power_w") for told in heard) or None
 
@@ -261,7 +263,7 @@ class Plant(Device):
                 charge_w = 0.0 - self._packs.share(name, sum(self.battery))  # the pack counts charging as positive
                 return {"current_a": charge_w / volt if volt else 0.0}
             case "meter":
-                return {**self._meter(name)}
+                return self._meter(name)
             case "wallbox":
                 return self._around("wallbox", plant_meters.rotation(self.faults))
             case "inverter":
@@ -311,24 +313,22 @@ class Plant(Device):
         flows = {"house": self.taken(), "wallbox": self.car, **self._flows(), **self._strings.watts}
         if bus is not None:
             flows[bus.inverter] = self.island
-        return total(flows[name] for name in seen)
+        return total([flows[name] for name in seen])
 
-    def _meter(self, name: str) -> dict[str, float]:
+    def _meter(self, name: str) -> Json:
         at_grid = name not in self.options.meters
         volts = self._volts if at_grid else self._house_volts
         total_wh = self.account.total_wh
         counts = [total_wh["import"], total_wh["export"]] if at_grid else self.account.meters_wh[name]
         hertz = self.connection.hertz if at_grid else self._hertz()
         volts, watts, shown_a = plant_meters.measured(name, volts, self._seen(name), self.faults)
-        view = {
+        return {
             "frequency": hertz if any(volts) else 0.0,
             "power": sum(watts),
             "energy_import": counts[0] / 1000,
             "energy_export": counts[1] / 1000,
+            **dict(zip(METER_NAMES, (*volts, *watts, *shown_a), strict=True)),
         }
-        for phase, watt, volt, ampere in zip(PHASES, watts, volts, shown_a, strict=True):
-            view |= {f"voltage_l{phase}": volt, f"power_l{phase}": watt, f"current_l{phase}": ampere}
-        return view
 
     # -- control --
 

@@ -24,10 +24,13 @@ def carried(paths: Iterable[Path], closed: Closed, count: int) -> list[float]:
     """A through each contact, from 1 to `count`: the most of all its ways; side by side they share it."""
     found = [0.0] * count
     for path in paths:
-        if path.ampere and path.conducts(closed):
-            used = closed.intersection(path.contacts)
+        contacts, ampere, any_one = path
+        if ampere and path.conducts(closed):
+            used = closed.intersection(contacts) if any_one else contacts
+            part = ampere / len(used) if any_one else ampere
             for contact in used:
-                found[contact - 1] = max(found[contact - 1], path.ampere / (len(used) if path.any_one else 1))
+                if part > found[contact - 1]:
+                    found[contact - 1] = part
     return found
 
 

@@ -28,7 +28,7 @@ class Fuses:
         self.rating_a = rating_a
         self.blown = [False] * 3
         self._heats = [[0.0] * len(PARTS) for _ in range(3)]
-        self._decays: tuple[int, list[float]] = (0, [1.0] * len(PARTS))
+        self._decays: tuple[int, list[tuple[float, float]]] = (0, [])  # share and decay of each part, for a step
 
     def heats(self) -> Three:
         """How far each link is on its way to melting, 0 to 1."""
@@ -39,12 +39,12 @@ class Fuses:
         if not self.rating_a or elapsed_ms <= 0:
             return []
         if elapsed_ms != self._decays[0]:
-            self._decays = elapsed_ms, [math.exp(-elapsed_ms / 1000 / seconds) for _, seconds in PARTS]
+            self._decays = elapsed_ms, [(share, math.exp(-elapsed_ms / 1000 / seconds)) for share, seconds in PARTS]
         decays, borne_a, molten = self._decays[1], BORNE * self.rating_a, []
         for at, heats in enumerate(self._heats):
             load = (amperes[at] / borne_a) ** 2
-            for part, decay in enumerate(decays):
-                target = PARTS[part][0] * load
+            for part, (share, decay) in enumerate(decays):
+                target = share * load
                 heats[part] = target + (heats[part] - target) * decay
             if not self.blown[at] and heats[0] + heats[1] + heats[2] >= 1.0:
                 self.blown[at] = True

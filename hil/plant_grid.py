@@ -57,7 +57,11 @@ class Connection:
         self.hertz = HERTZ
         self.fuses = Fuses(fuse_a)
         self._faults = faults
+        self.behind: Three = []
+        self.alive: list[bool] = []
         self._floats: Three | None = None  # V of a house without its neutral
+        self._asked: tuple[Three, Three] = ([], [])  # of `voltages`, with its answer
+        self._found: Three = []
         self.look()
 
     def set_physical(self, name: str, value: object) -> None:
@@ -87,8 +91,9 @@ class Connection:
         """What is set and broken now: `behind` and `alive` are true until the next look."""
         sources = self.sources() if self._faults.any() else self.volts
         blown = self.fuses.blown
-        self.behind = [0.0 if blown[at] else sources[at] for at in (0, 1, 2)]
-        self.alive = [volt > 0 for volt in self.behind]
+        behind = [0.0 if blown[at] else sources[at] for at in (0, 1, 2)]
+        if behind != self.behind:
+            self.behind, self.alive = behind, [volt > 0 for volt in behind]
 
     def take(self, loads: Three) -> Three:
         """W of loads of these nominal W: at four fifths of the voltage and below, and without a neutral, resistors."""
@@ -104,10 +109,13 @@ class Connection:
         """V behind the fuse: the grid's, less the drop on the line at these W from the grid."""
         if self._floats is not None:
             return self._floats
-        return [
-            max(0.0, volt - LINE_OHM * watt / volt) if volt else 0.0
-            for volt, watt in zip(self.behind, watts, strict=True)
-        ]
+        if self._asked != (self.behind, watts):  # several times for each moment
+            self._asked = self.behind, watts
+            self._found = [
+                max(0.0, volt - LINE_OHM * watt / volt) if volt else 0.0
+                for volt, watt in zip(self.behind, watts, strict=True)
+            ]
+        return self._found
 
     def neutral_a(self, watts: Three) -> float:
         """A on the neutral, from the currents of the phases with their directions."""

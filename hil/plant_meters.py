@@ -47,6 +47,8 @@ def rotation(faults: Faults) -> int:
 
 def measured(name: str, volts: Three, watts: Three, faults: Faults) -> tuple[Three, Three, Three]:
     """V, W and A as this meter shows them, from those that are there."""
+    if not faults.any():
+        return volts, watts, [abs(watt / volt) if volt else 0.0 for watt, volt in zip(watts, volts, strict=True)]
     taps, clamps, signs = [0, 1, 2], [0, 1, 2], [1.0] * 3
     for params in faults.all("phases_swapped"):
         if params["meter"] == name:

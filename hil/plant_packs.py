@@ -14,6 +14,7 @@ class Packs:
 
     def __init__(self) -> None:
         self._offers: dict[str, tuple[float, float]] = {}  # charge, discharge
+        self._whole: tuple[float, float] = (0, 0)  # the same of all together
 
     def hear(self, name: str, told: Json) -> None:
         """A pack's newest word."""
@@ -21,16 +22,16 @@ class Packs:
             float(str(told.get(key, 0.0))) for key in ("voltage_v", "charge_a", "discharge_a")
         )
         self._offers[name] = charge_a * volt, discharge_a * volt
+        offers = [self._offers[pack] for pack in sorted(self._offers)]
+        self._whole = sum(offer[0] for offer in offers), sum(offer[1] for offer in offers)
 
     def bounded(self, wanted_w: float, limit_w: float) -> float:
         """So much of what is wanted can flow; discharge is positive."""
-        return max(-min(self._sum(0), limit_w), min(self._sum(1), limit_w, wanted_w))
+        charge_w, discharge_w = self._whole
+        return max(-min(charge_w, limit_w), min(discharge_w, limit_w, wanted_w))
 
     def share(self, name: str, watt: float) -> float:
         """The part that one pack has in what flows."""
         side = 1 if watt > 0 else 0
-        whole = self._sum(side)
+        whole = self._whole[side]
         return watt * (self._offers[name][side] / whole) if whole else 0.0
-
-    def _sum(self, side: int) -> float:
-        return sum(self._offers[name][side] for name in sorted(self._offers))

@@ -13,7 +13,9 @@ Three = list[float]
 def three(told: Json, key: str) -> Three:
     """What a device says of each phase; one that says nothing does nothing."""
     values = told.get(key)
-    return [float(str(value)) for value in values] if isinstance(values, list) else [0.0] * 3
+    if not isinstance(values, list):
+        return [0.0] * 3
+    return [value if type(value) is float else float(str(value)) for value in values]
 
 
 def amperes(watts: Three, volts: Three) -> Three:

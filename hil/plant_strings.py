@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from hil.plant_phases import Three, amperes, three, total
+from hil.plant_phases import Three, three, total
 from hil.plant_wiring import Closed, Path, Wires
 from hil.sim.device import Json
 
@@ -22,23 +22,37 @@ class Strings:
 
     def __init__(self, wires: Wires) -> None:
         self._wires = wires
-        self._users: tuple[Closed, dict[str, list[str]]] = (frozenset(), wires.users(frozenset()))
+        self._see(frozenset())
         self.suns: dict[str, dict[str, float]] = {name: {} for name in wires.inverters}  # W of each of its strings
         self.watts: dict[str, Three] = {name: [0.0] * 3 for name in wires.inverters}  # W on each phase of the house
 
     def step(self, told: Mapping[str, Json], sun_w: float, closed: Closed, alive: Sequence[bool]) -> None:
         """Find what every inverter gives now; `told` has the last word of each device, `alive` is for each phase."""
-        if closed != self._users[0]:
-            self._users = closed, self._wires.users(closed)
-        users = self._users[1]
-        for name, inverter in self._wires.inverters.items():
-            mine = [string for string in inverter.strings if name in users[string]]
-            self.suns[name] = {string: sun_w / len(users) / len(users[string]) for string in mine}
-            words = three(told.get(name, {}), "power_w")
-            share = min(1.0, self.sun_w(name) / sum(words)) if sum(words) > 0 else 0.0
-            self.watts[name] = [0.0] * 3
-            for watt, (phase, contacts) in zip(words, inverter.ac.items(), strict=False):  # it may have one phase
-                self.watts[name][phase - 1] = watt * share * (alive[phase - 1] and closed.issuperset(contacts))
+        if closed != self._closed:
+            self._see(closed)
+        each_w = sun_w / self._strings
+        for name, mine in self._mine.items():
+            self.suns[name] = {string: each_w / users for string, users in mine}
+            words, watts = three(told.get(name, {}), "power_w"), [0.0] * 3
+            said_w = sum(words)
+            share = min(1.0, self.sun_w(name) / said_w) if said_w > 0 else 0.0
+            for watt, (at, joined) in zip(words, self._phases[name], strict=False):  # it may have one phase
+                watts[at] = watt * share * (alive[at] and joined)
+            self.watts[name] = watts
+
+    def _see(self, closed: Closed) -> None:
+        """The contacts have moved: which strings each inverter has now, with how many users each, and which phases."""
+        self._closed, users = closed, self._wires.users(closed)
+        self._strings = len(users)
+        inverters = self._wires.inverters.items()
+        self._mine = {
+            name: [(string, len(users[string])) for string in inverter.strings if name in users[string]]
+            for name, inverter in inverters
+        }
+        self._phases = {
+            name: [(phase - 1, closed.issuperset(contacts)) for phase, contacts in inverter.ac.items()]
+            for name, inverter in inverters
+        }
 
     def sun_w(self, name: str) -> float:
         """W that an inverter could take from the strings that it is connected to."""
@@ -51,9 +65,11 @@ class Strings:
     def paths(self, volts: Three) -> Iterator[Path]:
         """The contacts on both sides of each inverter, with what flows there."""
         for name, inverter in self._wires.inverters.items():
-            phases = amperes(self.watts[name], volts)
-            yield from (Path(contacts, phases[phase - 1]) for phase, contacts in inverter.ac.items())
-            part = sum(self.watts[name]) / self.sun_w(name) if self.sun_w(name) else 0.0
+            watts, sun_w = self.watts[name], self.sun_w(name)
+            for phase, contacts in inverter.ac.items():
+                volt = volts[phase - 1]
+                yield Path(contacts, abs(watts[phase - 1]) / volt if volt else 0.0)
+            part = sum(watts) / sun_w if sun_w else 0.0
             for string, sun in self.suns[name].items():
                 yield Path(inverter.strings[string], part * sun / STRING_VOLT)
 

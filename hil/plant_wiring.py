@@ -16,8 +16,7 @@ It must never know a power, a voltage or a time, and never judge whether a posit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -52,8 +51,7 @@ class Bus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     inverter: str
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """Contacts and what flows through them, in A of the one wire that they interrupt."""
 
     contacts: Contacts

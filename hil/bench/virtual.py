@@ -211,8 +211,8 @@ class VirtualBench:
 
     def _look(self, now_ms: int) -> Moment:
         if now_ms >= self._slow_ms:
-            self._slow_facts, self._slow_ms = dict(self.world.facts(self._slow)), now_ms + SLOW_MS
+            self._slow_facts, self._slow_ms = self.world.facts(self._slow), now_ms + SLOW_MS
         if now_ms >= self._said_ms:
             said = self.harness.said()
             self._said, self._said_ms = {"mode": said.mode, **said.machines, **said.outputs}, now_ms + SAID_MS
-        return Moment(now_ms - START_MS, self._slow_facts | dict(self.world.facts(self._fast, self._only)), self._said)
+        return Moment(now_ms - START_MS, self._slow_facts | self.world.facts(self._fast, self._only), self._said)

@@ -15,7 +15,7 @@ It must never know the product: whoever supervises is a ``Listener``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Protocol
 
@@ -67,6 +67,15 @@ class World:
         self._entries = {entry.name: entry for entry in house.entries}
         self._sessions = {name: _session(entry, self.devices[name]) for name, entry in self._entries.items()}
         self._timed = [(n, d) for n, d in self.devices.items() if isinstance(d, CanDevice | LineDevice)]
+        self._on_bus: dict[str, list[tuple[str, CanDevice]]] = {}  # by its name, in the order of the house file
+        self._panels: dict[str, LineDevice] = {}  # by the name of their lines
+        for name, device in self._timed:
+            place = self._entries[name].link.place
+            if isinstance(device, CanDevice):
+                self._on_bus.setdefault(place, []).append((name, device))
+            else:
+                self._panels.setdefault(place, device)
+        self._behind: dict[str, list[TcpSession | RtuSession | None]] = {}  # each endpoint that was asked
         self._late: list[tuple[int, int, str, bytes]] = []  # replies on their way: when, in which order, where, what
         self._number = 0
         self._dark = False
@@ -87,10 +96,11 @@ class World:
         self.now_ms = until_ms
 
     def _next_ms(self) -> int:
-        dates = [self._tell_ms]
-        dates += [reply[0] for reply in self._late[:1]]
-        dates += [device.next_ms() for _, device in self._timed]
-        return min(dates)
+        next_ms = min(self._tell_ms, self._late[0][0]) if self._late else self._tell_ms
+        for _, device in self._timed:
+            if (device_ms := device.next_ms()) < next_ms:
+                next_ms = device_ms
+        return next_ms
 
     def _at(self, now_ms: int, everybody: bool) -> None:
         self.now_ms = now_ms
@@ -128,19 +138,21 @@ class World:
                 raise RigError(f"bus {bus}: more than {FRAMES_MAX} frames within one ms; who answers to answers?")
             if origin and not frame.error:
                 self.listener.can(bus, frame.can_id, frame.data, frame.extended, self.now_ms)
-            for name, device in self.devices.items():
-                if name != origin and isinstance(device, CanDevice) and self._entries[name].link.place == bus:
-                    waiting.extend((name, answer) for answer in device.on_frame(frame, self.now_ms))
+            for name, device in self._on_bus.get(bus, ()):
+                if name != origin:
+                    if answers := device.on_frame(frame, self.now_ms):
+                        waiting.extend((name, answer) for answer in answers)
                     self._tell_if_moved(name, device)
 
     # ---- Modbus ----------------------------------------------------------------------------------------------------
     def on_modbus(self, endpoint: str, data: bytes) -> bool:
         """The product asks."""
-        there = [name for name, entry in self._entries.items() if is_at(entry, endpoint)]
+        if (there := self._behind.get(endpoint)) is None:
+            there = [self._sessions[name] for name, entry in self._entries.items() if is_at(entry, endpoint)]
+            self._behind[endpoint] = there
         if not there or self._dark:
             return False
-        for name in there:
-            session = self._sessions[name]
+        for session in there:
             if session is None:
                 continue
             for reply in session.feed(data, self.now_ms):
@@ -175,10 +187,9 @@ class World:
         panel.poll(self.now_ms)
 
     def _panel(self, bus: str) -> LineDevice:
-        for name, device in self.devices.items():
-            if isinstance(device, LineDevice) and self._entries[name].link.place == bus:
-                return device
-        raise RigError(f"the house has no panel on {bus!r}, which the site's documents name")
+        if bus not in self._panels:
+            raise RigError(f"the house has no panel on {bus!r}, which the site's documents name")
+        return self._panels[bus]
 
     # ---- plant -----------------------------------------------------------------------------------------------------
     def _tell_all(self) -> None:
@@ -229,16 +240,18 @@ class World:
         self._volts, self.plant.connection.volts = self.plant.connection.volts, self._volts
 
     # ---- looking ---------------------------------------------------------------------------------------------------
-    def facts(self, names: Iterable[str], only: Container[str] | None = None) -> Iterator[tuple[str, Fact]]:
+    def facts(self, names: Iterable[str], only: Container[str] | None = None) -> dict[str, Fact]:
         """The facts of these devices (and "plant") now. ``only``: those under these keys of the states (``keys``)."""
+        found: dict[str, Fact] = {}
         for name in names:
             there: Device = self.plant if name == "plant" else self.devices[name]
             state = there.state(self.now_ms)
             if only is not None:
                 state = {key: value for key, value in state.items() if f"{name}.{key}" in only}
-            yield from facts_of(name, state)
+            found |= facts_of(name, state)
             if there is not self.plant:
-                yield f"{name}.writes", float(there.write_count)
+                found[f"{name}.writes"] = float(there.write_count)
+        return found
 
     def keys(self, facts: Iterable[str]) -> frozenset[str]:
         """The keys of the states, "DEVICE.KEY", under which these facts are."""

@@ -129,6 +129,8 @@ def check_signal(table: Mapping[str, Message], name: str, params: Mapping[str, o
 
 def broken_signals(message: Message, raw: dict[str, int], faults: Faults) -> dict[str, int]:
     """`raw` with the signals that faults have overwritten."""
+    if not faults.any():
+        return raw
     for params in faults.all("enum"):
         if (name := str(params["signal"])) in message.signals:
             raw = {**raw, name: int(params["value"])}
@@ -140,6 +142,8 @@ def broken_signals(message: Message, raw: dict[str, int], faults: Faults) -> dic
 
 def broken_frame(frame: Frame, faults: Faults) -> Frame:
     """`frame` with the faults that hit the frame as a whole."""
+    if not faults.any():
+        return frame
     data, can_id = frame.data, frame.can_id
     for params in faults.all("length"):
         if params["id"] in (0, frame.can_id):

@@ -118,6 +118,7 @@ class Contactors:
         """`moved` hears every arrival: the time, the contact's number from 1, and whether it is closed now."""
         self.contacts = [Contact() for _ in range(count)]
         self._close_ms, self._open_ms, self._faults, self._moved = close_ms, open_ms, faults, moved
+        self._rests: int | None = None  # the coils that are driven while nothing moves and nothing is broken
 
     def closed(self) -> list[bool]:
         """Where the main contacts truly are."""
@@ -129,6 +130,8 @@ class Contactors:
 
     def next_ms(self) -> int:
         """When `step` next matters."""
+        if self._rests is not None:
+            return NEVER_MS
         arrivals = [contact.arrives_ms for contact in self.contacts if contact.arrives_ms is not None]
         return min([*arrivals, *(contact.next_ms for contact in self.contacts)], default=NEVER_MS)
 
@@ -154,6 +157,8 @@ class Contactors:
     def step(self, driven: int, now_ms: int) -> None:
         """Start and end movements; bit 0 of `driven` is the first coil."""
         whole = not self._faults.any()  # nearly always, and several times as quick
+        if whole and driven == self._rests:
+            return
         for index, contact in enumerate(self.contacts):
             contact.next_ms = NEVER_MS
             if contact.arrives_ms is not None and now_ms >= contact.arrives_ms:
@@ -166,6 +171,7 @@ class Contactors:
                 contact.chatter_ms = None
             else:
                 self._plan_bounce(index, now_ms)
+        self._rests = driven if whole and not any(self.moving()) else None
 
     def _follows(self, index: int, driven: bool, now_ms: int) -> bool:
         """Which end the contact is drawn to."""

@@ -27,7 +27,7 @@ from hil.sim.panel_coils import COIL_FAULTS, Coils
 from hil.sim.panel_words import TABLE, Input, Output, check, read_inputs, read_outputs
 
 PULLED_UP_AT_BOOT = (*range(9), *range(34, 37), *range(46, 54))  # the others low (BCM2835 ARM Peripherals, 6.2)
-FLOATING_LEVEL: Level = 0  # of a line that nothing pulls: any would be right, one is repeatable
+PULLED: Mapping[Pull, Level] = {"up": 1, "down": 0, "floating": 0}  # nothing pulls: any is right, one is repeatable
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,10 +97,12 @@ class Panel(LineDevice):
         self._welded: set[str] = set()  # outputs that were on since `welded_output` began
         self._next_ms = NEVER_MS
         self._levels = {line: self.level(line, now_ms) for line in range(LINES)}
+        self._may_move = sorted({*self._input_at, *self._output_at})  # the others need somebody who drives or pulls
 
     # -- what the computer does --
 
     def on_line(self, request: Request, now_ms: int) -> None:
+        self._touched([request.line])
         line, before = self._lines[request.line], self.level(request.line, now_ms)
         if request.do == "input":
             line.output, line.pull = False, request.pull
@@ -119,9 +121,13 @@ class Panel(LineDevice):
 
     def on_owner_gone(self, lines: list[int], now_ms: int) -> None:
         super().on_owner_gone(lines, now_ms)
+        self._touched(lines)
         for number_ in [] if self.options.keeps_level else lines:
             self._lines[number_].output, self._lines[number_].pull = False, "floating"
         self.poll(now_ms)
+
+    def _touched(self, lines: list[int]) -> None:
+        self._may_move = sorted({*self._may_move, *lines})
 
     def _name_at(self, line: int) -> str:
         part = self._input_at.get(line) or self._output_at.get(line)
@@ -138,12 +144,14 @@ class Panel(LineDevice):
 
     def _pulled(self, line: int) -> Level:
         """What is read when nothing but the pull is there."""
-        return {"up": 1, "down": 0, "floating": FLOATING_LEVEL}[self._lines[line].pull]  # type: ignore[return-value]
+        return PULLED[self._lines[line].pull]
 
     def _input_level(self, wired: Input, now_ms: int) -> Level:
+        level = wired.closed_level if self._closed(wired, now_ms) else self._pulled(wired.line)
+        if not self.faults.any():  # nearly always, and several times as quick
+            return level
         if self._fault("stuck", wired.name) is not None:
             return self._stuck[wired.name]
-        level = wired.closed_level if self._closed(wired, now_ms) else self._pulled(wired.line)
         if self._fault("broken_wire", wired.name) is not None:
             level = self._pulled(wired.line)
         if (chatter := self._fault("chatter", wired.name)) is not None:
@@ -170,6 +178,8 @@ class Panel(LineDevice):
 
     def _fault(self, name: str, of: str) -> dict[str, Value] | None:
         """The newest fault of this kind on one input or output."""
+        if not self.faults.any():
+            return None
         found = [params for params in self.faults.all(name) if of in (params.get("input"), params.get("output"))]
         return found[-1] if found else None
 
@@ -177,17 +187,17 @@ class Panel(LineDevice):
 
     def poll(self, now_ms: int) -> None:
         """Let the coils do what is due, see what has changed since the last look, and when the next thing will."""
-        self._welded = {output.name for output in self._outputs.values() if self._welds(output)}
+        broken = self.faults.any()
+        self._welded = {output.name for output in self._outputs.values() if self._welds(output)} if broken else set()
         for output in self._outputs.values():
             self._look(output.line, now_ms)
         self.coils.step(sum(self._on(coil) << index for index, coil in enumerate(self._coils_on)), now_ms)
-        for line in self._levels:
+        for line in self._may_move:
             self._look(line, now_ms)
-        dates = [self.coils.next_ms(now_ms)]
-        for params in self.faults.all("chatter"):
+        self._next_ms = self.coils.next_ms(now_ms)
+        for params in self.faults.all("chatter") if broken else ():
             since_ms, period_ms = self._chatter_ms[str(params["input"])], int(params["ms"])
-            dates.append(now_ms + period_ms - (now_ms - since_ms) % period_ms)
-        self._next_ms = min(dates)
+            self._next_ms = min(self._next_ms, now_ms + period_ms - (now_ms - since_ms) % period_ms)
 
     def _look(self, line: int, now_ms: int) -> None:
         """Account for a line that has another level than before."""

@@ -23,6 +23,7 @@ from hil.sim.pack import Pack
 CYCLE_MS = 1000
 FOREIGN_IDS = (0x00F, 0x305, 0x306, 0x307)  # what inverters send to a BMS; the identifiers of a BMS are foreign too
 TABLE = load("pylontech_can.dbc")
+HEARD_IDS = frozenset({*FOREIGN_IDS, *(message.can_id for message in TABLE.values())})
 
 PROTECTION_BITS = {  # name -> (byte of 0x359, bit); protections are bytes 0 and 1, their warnings bytes 2 and 3
     "high_voltage": (0, 1),
@@ -156,7 +157,7 @@ class PylontechBattery(CanDevice):
     # -- wire --
 
     def on_frame(self, frame: Frame, now_ms: int) -> list[Frame]:
-        if frame.can_id in FOREIGN_IDS or frame.can_id in {message.can_id for message in TABLE.values()}:
+        if frame.can_id in HEARD_IDS:
             self.record_write(now_ms, id=frame.can_id, data=frame.data.hex(), extended=frame.extended)
         return []
 
@@ -171,6 +172,8 @@ class PylontechBattery(CanDevice):
         if not self.faults.has("frozen"):
             self._frozen = None
         frames = self._frozen or self.frames()
+        if not self.faults.any():
+            return frames
         left_out = {params["id"] for params in self.faults.all("drop")}
         if self.faults.has("silent"):
             return []

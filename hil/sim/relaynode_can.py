@@ -25,13 +25,12 @@ from hil.sim.can_table import CAN_FAULTS, broken_frame, broken_signals, check_si
 from hil.sim.contactor import (
     MIRROR_FAULTS,
     MOVEMENT_FAULTS,
-    NOT_AVAILABLE,
     SUPPLY_FAULTS,
     Contactors,
     Supply,
 )
 from hil.sim.device import NEVER_MS, CanDevice, FaultKind, Json, Value, after
-from hil.sim.relaynode_frames import COMMAND, NODE_ID_STEP, STATUS, checksum, sealed
+from hil.sim.relaynode_frames import COMMAND, NODE_ID_STEP, STATUS, Status, checksum, command_raw, sealed, status_frame
 
 STATUS_MS = 100
 PERMIT_EXTRA_MS = 500
@@ -89,6 +88,7 @@ class RelayNode(CanDevice):
         self._supply = Supply(self.faults)
         self._contactors = Contactors(options.contacts, options.close_ms, options.open_ms, self.faults, self._moved)
         self._shown = self._contactors.mirrors(now_ms)  # by the last status
+        self._coil_bits = [(f"Coil{index + 1}", 1 << index) for index in range(options.contacts)]
         self.coils = 0  # as last commanded, 0 after a drop
         self.drop_reason = Drop.NONE
         self.rejected = 0
@@ -98,7 +98,7 @@ class RelayNode(CanDevice):
         self._drop_ms = self._permit_until_ms = NEVER_MS
         self.permit = False
         self._status_ms, self._status_counter = now_ms, 0
-        self._frozen: dict[str, int] | None = None
+        self._frozen: Status | None = None
 
     # -- commands --
 
@@ -112,7 +112,7 @@ class RelayNode(CanDevice):
             self.rejected = min(self.rejected + 1, REJECTED_MAX)
             self._rejected_since_valid = True
         else:
-            self._obey(COMMAND.unpack(frame.data), now_ms)
+            self._obey(command_raw(frame.data), now_ms)
         return self._move(now_ms)
 
     def _why_rejected(self, frame: Frame) -> str:
@@ -121,15 +121,15 @@ class RelayNode(CanDevice):
             return "length"
         if frame.data[7] != checksum(frame.can_id, frame.data):
             return "checksum"
-        counter = COMMAND.unpack(frame.data)["AliveCounter"]
+        counter = command_raw(frame.data)["AliveCounter"]
         if counter >= COUNTER_WRAP:
             return "counter invalid"
         return "counter repeated" if counter == self._counter_seen else ""
 
-    def _obey(self, raw: dict[str, int], now_ms: int) -> None:
+    def _obey(self, raw: Mapping[str, int], now_ms: int) -> None:
         self._counter_seen = raw["AliveCounter"]
         self._rejected_since_valid = False
-        self.coils = sum(raw[f"Coil{index + 1}"] << index for index in range(self.options.contacts))
+        self.coils = sum([bit for name, bit in self._coil_bits if raw[name]])
         self._drop_ms = now_ms + self.options.drop_out_ms
         if self._pulse_seen is not None and raw["PermitPulse"] != self._pulse_seen:
             self.permit = True
@@ -194,13 +194,19 @@ class RelayNode(CanDevice):
 
     def _status(self, now_ms: int) -> list[Frame]:
         self._shown = self._contactors.mirrors(now_ms)
+        if self.faults.any():
+            return self._broken_status(now_ms)
+        self._frozen, counter = None, self._status_counter
+        self._status_counter = (counter + 1) % COUNTER_WRAP
+        return [status_frame(self.status_id, self._told(self._shown), counter)]
+
+    def _broken_status(self, now_ms: int) -> list[Frame]:
         if self.faults.has("silent"):
             return []
         if not self.faults.has("frozen"):
             self._frozen = None
-        raw = broken_signals(
-            STATUS, {**(self._frozen or self._values(now_ms)), "AliveCounter": self._status_counter}, self.faults
-        )
+        told = self._frozen or self._told(self._contactors.mirrors(now_ms))
+        raw = broken_signals(STATUS, {**told.raw(), "AliveCounter": self._status_counter}, self.faults)
         if not self.faults.has("stuck_counter"):
             self._status_counter = (self._status_counter + 1) % COUNTER_WRAP
         frame = sealed(self.status_id, STATUS.pack(raw))
@@ -208,16 +214,9 @@ class RelayNode(CanDevice):
             frame = Frame(frame.can_id, frame.data[:7] + bytes([frame.data[7] ^ 0x55]))
         return [broken_frame(frame, self.faults)]
 
-    def _values(self, now_ms: int) -> dict[str, int]:
-        mirrors = dict.fromkeys(range(1, 9), NOT_AVAILABLE) | dict(enumerate(self._contactors.mirrors(now_ms), 1))
-        return {
-            **{f"Contact{number}": mirror for number, mirror in mirrors.items()},
-            "CoilEcho": self.driven(),
-            "Permit": int(self.permit),
-            "DropReason": self.drop_reason,
-            "RejectedCommands": self.rejected,
-            **STATUS.raw(CoilSupply=self.supply_v(), DropOutTime=self.options.drop_out_ms),
-        }
+    def _told(self, mirrors: list[int]) -> Status:
+        driven, volt, drop_out_ms = self.driven(), self.supply_v(), self.options.drop_out_ms
+        return Status(tuple(mirrors), driven, self.permit, self.drop_reason, self.rejected, volt, drop_out_ms)
 
     # -- control --
 
@@ -232,7 +231,7 @@ class RelayNode(CanDevice):
         check_signal({"RELAY_STATUS": STATUS}, name, params)
         self._contactors.check(name, params, now_ms)
         if name == "frozen":
-            self._frozen = self._values(now_ms)
+            self._frozen = self._told(self._contactors.mirrors(now_ms))
 
     def state(self, now_ms: int) -> Json:
         return {

@@ -26,7 +26,6 @@ from drivers.contract import (
     Heard,
     ReadRegisters,
     Sample,
-    SignalSpec,
     WriteRegisters,
 )
 from supervisor.bus.ports import sound
@@ -82,7 +81,8 @@ class DeviceHost:
 
     def _fenced(self, call: Callable[[], Iterable[T]], now_ms: int) -> tuple[T, ...] | None:
         try:
-            return tuple(islice(call(), LIST_MAX))
+            said = call()
+            return said if type(said) is tuple and len(said) <= LIST_MAX else tuple(islice(said, LIST_MAX))
         except Exception as error:  # noqa: BLE001 -- whatever a driver does wrong must cost its own device only
             self._breaks(f"{type(error).__name__}: {error}", now_ms)
             return None
@@ -104,7 +104,7 @@ class DeviceHost:
                 self._out(Stamped(place.index, None, now_ms, Quality.MISSING))
 
     # ---- what it heard ----
-    def _hear(self, heard: Iterable[Heard] | None, now_ms: int) -> None:
+    def _hear(self, heard: tuple[Heard, ...] | None, now_ms: int) -> None:
         for thing in heard or ():
             if isinstance(thing, Defect):
                 self._count(thing.kind)
@@ -113,23 +113,19 @@ class DeviceHost:
                 self._take(thing, now_ms)
 
     def _take(self, sample: Sample, now_ms: int) -> None:
+        """Pass it on with no more value and quality than its signal can have; what is taken from it is counted."""
         place = self._places.get(sample.name)
         if place is None or not (sample.value is None or type(sample.value) is int):
             self._breaks(f"is not a declared signal with an integer: {sample!r}", now_ms)
             return
         self._broken = False
-        value, quality = self._judged(place.spec, sample)
-        self._out(Stamped(place.index, value, now_ms, quality))
-
-    def _judged(self, spec: SignalSpec, sample: Sample) -> tuple[int | None, Quality]:
-        """The value and quality that may be passed on; counts the defect when they differ from what the driver said."""
-        value, quality = sample.value, sample.quality
+        spec, value, quality = place.spec, sample.value, sample.quality
         if quality >= Quality.INVALID:
-            return None, quality
-        if value is None or not spec.lo <= value <= spec.hi:
+            value = None
+        elif value is None or not spec.lo <= value <= spec.hi:
             self._count(DefectKind.RANGE)
-            return None, Quality.INVALID
-        if spec.codes and value not in spec.codes:
+            value, quality = None, Quality.INVALID
+        elif spec.codes and value not in spec.codes:
             self._count(DefectKind.ENUM)
-            return None, Quality.INVALID
-        return value, quality
+            value, quality = None, Quality.INVALID
+        self._out(Stamped(place.index, value, now_ms, quality))

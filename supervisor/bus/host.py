@@ -21,6 +21,7 @@ from functools import partial
 
 from drivers.contract import Ask, DefectKind, Failure, Frame, ReadRegisters, SendBytes, WriteLines, WriteRegisters
 from supervisor.bus.device import DeviceHost
+from supervisor.bus.outputs import whole
 from supervisor.bus.ports import ControlPort, ObservePort, Order, QuestionsOnly
 from supervisor.bus.tally import Tally
 from supervisor.bus.voice import REPEAT_MS, Voice
@@ -51,6 +52,8 @@ class HostCore:
         self._wake = wake
         self._samples: deque[Sample] = deque()
         self._cycle = -1
+        self._values: tuple[tuple[int, int], ...] = ()  # of the newest image, and what each device is told of them
+        self._whole: list[Mapping[str, int] | None] = [None] * len(bus.devices)
         self._seats = [self._seat(site, entropy(32)) for site in bus.devices]
         self._ears: dict[int, list[DeviceHost]] = {}
         for seat in self._seats:
@@ -77,7 +80,8 @@ class HostCore:
                 self._send(index, ask, now_ms + POLL_ORDER_MS, now_ms, own_accord=True)
             if seat.voice.falls_silent(now_ms):
                 self.tally.count(seat.name, "silence")
-            self._say_silence(index, now_ms)
+            if seat.voice.silent:
+                self._say_silence(index, now_ms)
         return busy
 
     def farewell(self, now_ms: int) -> None:
@@ -109,10 +113,13 @@ class HostCore:
             self.tally.count(self.bus.name, "expired" if now_ms > image.valid_until_ms else "repeated")
             return
         self._cycle = image.cycle
-        values = dict(image.values)
+        if image.values != self._values:  # mostly the same again: what was whole then is whole now
+            values = dict(image.values)
+            self._whole = [whole(seat.device.site.outputs, values) for seat in self._seats]
+            self._values = image.values
         for index, seat in enumerate(self._seats):
             if seat.device.site.outputs:
-                self._say(index, values, image.valid_until_ms, now_ms)
+                self._say(index, image.valid_until_ms, now_ms)
 
     def on_guardian(self, connected: bool) -> None:
         """The guardian came or went; a new one counts its cycles from the start and wants a report at once."""
@@ -120,12 +127,12 @@ class HostCore:
         if connected:
             self.tally.hurry()
 
-    def _say(self, index: int, values: dict[int, int], valid_until_ms: int, now_ms: int) -> None:
-        seat = self._seats[index]
-        said = seat.voice.image(values, now_ms)
+    def _say(self, index: int, valid_until_ms: int, now_ms: int) -> None:
+        seat, said = self._seats[index], self._whole[index]
         if said is None:
             self.tally.count(seat.name, "partial")
             return
+        seat.voice.image(said, now_ms)
         for ask in seat.device.say(said, now_ms) or ():
             self._send(index, ask, valid_until_ms, now_ms)
 
@@ -198,7 +205,11 @@ class HostCore:
     def take(self, most: int) -> tuple[Sample, ...]:
         """The oldest waiting samples, at most that many; they leave the host."""
         samples = self._samples
-        return tuple(samples.popleft() for _ in range(min(most, len(samples))))
+        if len(samples) <= most:
+            taken = tuple(samples)
+            samples.clear()
+            return taken
+        return tuple(samples.popleft() for _ in range(most))
 
     def put_back(self, samples: Sequence[Sample]) -> None:
         """The guardian's socket was full: these are the oldest again."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from supervisor.bus.outputs import tighter, whole
+from supervisor.bus.outputs import tighter
 from supervisor.bus.ports import Order
 from supervisor.site import DeviceSite
 
@@ -27,22 +27,18 @@ class Voice:
 
     def __init__(self, site: DeviceSite) -> None:
         self._site = site
-        self._said: dict[str, int] | None = None
+        self._said: Mapping[str, int] | None = None
         self._image_ms = 0
         self._next_ms = 0
         self._unsaid: list[Order] = []  # of the silence image, not yet known to have left
         self.silent = False
         self.settled = False
 
-    def image(self, values: Mapping[int, int], now_ms: int) -> dict[str, int] | None:
-        """A timely image (plan index -> value) has come: what to say, None when it is not whole for this device."""
-        said = whole(self._site.outputs, values)
-        if said is None:
-            return None
+    def image(self, said: Mapping[str, int], now_ms: int) -> None:
+        """A timely image has come that is whole for this device: this is what it says."""
         self._said, self._image_ms = said, now_ms
         self.silent = self.settled = False
         self._unsaid.clear()
-        return said
 
     def falls_silent(self, now_ms: int) -> bool:
         """True once, when the images have been missing for too long."""

@@ -46,7 +46,8 @@ class Inbox:
         """Samples of one bus, absorbed at once; a watched answer that changes asks for an early cycle. They are kept as
         they were taken: the journal absorbs them again, later."""
         own = self._own.get(bus, set())
-        samples = [_not_from_the_future(sample, now_ms) for sample in said.items if sample.signal in own]
+        mine = [sample for sample in said.items if sample.signal in own]
+        samples = [sample if sample.at_ms <= now_ms else _not_from_the_future(sample, now_ms) for sample in mine]
         self.foreign += len(said.items) - len(samples)
         self.take_own(samples, now_ms)
 
@@ -85,4 +86,4 @@ class Inbox:
 
 def _not_from_the_future(sample: Sample, now_ms: int) -> Sample:
     """The image takes a time stamp from the future as now (kernel/image.py); what is recorded must say the same."""
-    return sample if sample.at_ms <= now_ms else replace(sample, at_ms=now_ms)
+    return replace(sample, at_ms=now_ms)

@@ -23,7 +23,7 @@ from supervisor.guardian import tell
 from supervisor.guardian.acknowledge import Acknowledger
 from supervisor.guardian.clock import left_s
 from supervisor.guardian.clock import now_ms as monotonic_ms
-from supervisor.guardian.happened import Happened
+from supervisor.guardian.happened import Happened, machines
 from supervisor.guardian.inbox import GAP_MIN_MS, Inbox
 from supervisor.guardian.journal import Journal
 from supervisor.guardian.keep import Keeper
@@ -39,6 +39,7 @@ from supervisor.kernel.image import blank
 from supervisor.kernel.keep import notes
 from supervisor.kernel.lease import Decision
 from supervisor.kernel.outputs import Outputs
+from supervisor.kernel.plan import MODES
 from supervisor.kernel.state import boot
 from supervisor.kernel.wake import repeats_matter
 from supervisor.loader.load import Loaded
@@ -213,6 +214,10 @@ class Guardian:
             self._inbox.samples.clear()  # they have only made the readings younger
         return quiet
 
+    def soon(self) -> None:
+        """The next cycle comes at once, so nobody has to find out whether what has come asks for an early one."""
+        self._inbox.early = True
+
     def again(self, at_ms: int) -> None:
         """In place of a cycle that would change nothing: what the last one said, anew."""
         if self._outputs is not None:
@@ -262,11 +267,12 @@ class Guardian:
         """Each bus its own complete image; a bus in observe gets none, and has no write path either."""
         valid_until_ms = at_ms + VALID_CYCLES * self._site.cycle_ms
         self._token += 1
+        said = outputs.values
         for peer in self._peers.of(wire.Role.BUS):
             places = self._places.get(peer.name)
             if not places:
                 continue
-            values = tuple((i, value) for i in places if (value := outputs.values[i]) is not None)
+            values = tuple([(i, value) for i in places if (value := said[i]) is not None])
             if not peer.send(wire.Image(self._token, valid_until_ms, values)):
                 self._counters["lost_images"] += 1
 
@@ -300,6 +306,14 @@ class Guardian:
             counters | self._tally.counters() | self._measured(),
         )
         return self._acknowledger.shown(self._state, shown)
+
+    def brief(self) -> tuple[str, list[int], list[int | None]] | None:
+        """Of ``picture`` only the mode, the state of every machine and every output, in the order of ``describe``."""
+        if self._outputs is None:
+            return None
+        state = self._state
+        standing = [machine.state for machine in machines(self._plan, state)]
+        return MODES[state.house.state], standing, [target.output for target in state.targets]
 
     def _measured(self) -> dict[str, int]:
         """How it goes on this box, and what happened: for metrics."""

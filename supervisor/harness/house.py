@@ -262,17 +262,17 @@ class Harness:
         guardian = None if "guardian" in self._stopped else self._guardian
         self.listen(now_ms)
         if guardian is not None:
-            self._hear_samples(guardian, now_ms)
+            self._hear_samples(guardian)
             self._cycle(guardian, now_ms)
             self._say_images(now_ms)
 
-    def _hear_samples(self, guardian: Guardian, now_ms: int) -> None:
+    def _hear_samples(self, guardian: Guardian) -> None:
+        guardian.soon()
         for name, bus in self._buses.items():
             if name in self._stopped:
                 continue
             while samples := bus.core.take(SAMPLES_PER_PACKET):
                 guardian.hear(bus.door, wire.Samples(samples))
-            bus.core.report(now_ms)
 
     def _cycle(self, guardian: Guardian, now_ms: int) -> None:
         late_ms = now_ms - self._deadline_ms
@@ -354,16 +354,18 @@ class Harness:
     # ---- what it says of itself --------------------------------------------------------------------------------------
     def said(self) -> Said:
         """What a live view would show now; the mode is "absent" while no guardian runs."""
-        picture = self.picture()
-        if picture is None:
-            return Said("absent" if self._guardian is None else "starting", {}, {})
-        told, shown = picture
-        machines = {info.id: info.states[at.state] for info, at in zip(told.machines, shown.machines, strict=True)}
+        guardian = self._guardian
+        brief = None if guardian is None else guardian.brief()
+        if guardian is None or brief is None:
+            return Said("absent" if guardian is None else "starting", {}, {})
+        mode, standing, said = brief
+        told = guardian.describe
+        machines = {info.id: info.states[state] for info, state in zip(told.machines, standing, strict=True)}
         outputs = {
-            info.id: None if at.output is None else at.output / _SCALE.get(info.unit, ("", 1))[1]
-            for info, at in zip(told.targets, shown.targets, strict=True)
+            info.id: None if output is None else output / _SCALE.get(info.unit, ("", 1))[1]
+            for info, output in zip(told.targets, said, strict=True)
         }
-        return Said(shown.mode, machines, outputs)
+        return Said(mode, machines, outputs)
 
 
 __all__ = ["Answered", "DocumentError", "Harness", "Said"]
