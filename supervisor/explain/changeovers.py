@@ -29,6 +29,7 @@ STATES = {
     "faulted": "one of its contactors is welded",
 }
 TIMED = {"waiting", "settling"}
+VOUCH = "or once somebody in the house has made sure that nothing draws there: his reset vouches for the meter"
 
 
 def points(words: Words, at: Told, index: int) -> list[Point]:
@@ -70,12 +71,20 @@ def frozen(words: Words, position: int) -> str:
 def flows(words: Words, row: Changeover, switch: Switch) -> tuple[str, ...]:
     """The currents that must be zero, and why each that is not proven so is not."""
     lines = []
-    for one, sees in zip(row.flows, switch.sighted, strict=True):
-        state, image = words.moment.state, words.moment.image
-        if why := flow.doubt(words.plan, one, sees, state.targets, image, words.now_ms):
+    for one, why in zip(row.flows, _doubts(words, row, switch), strict=True):
+        if why:
             bound = words.measured(one.current.signal, one.zero)
             lines.append(f"{words.reading(one.current.signal, one.current.max_age_ms)}: {why}; zero is up to {bound}")
     return tuple(lines)
+
+
+def _doubts(words: Words, row: Changeover, switch: Switch) -> list[str]:
+    """For each of its currents why it is not proven zero; "" for one that is."""
+    state, image = words.moment.state, words.moment.image
+    return [
+        flow.doubt(words.plan, one, sees, state.targets, image, words.now_ms)
+        for one, sees in zip(row.flows, switch.sighted, strict=True)
+    ]
 
 
 def clears(words: Words, at: Told, index: int) -> list[Clearing]:
@@ -98,7 +107,14 @@ def clears(words: Words, at: Told, index: int) -> list[Clearing]:
     saw = flows(words, row, switch)
     if name in ("draining", "held", "breaking", "stranded", "looking"):
         what = f"nothing flows, proven for {lasting(row.calm_ms)}" if saw or name == "draining" else "its contacts show"
-        return [Clearing(name, f"when {what}{left}", "readings", None, row.calm_ms, saw)]
+        found = [Clearing(name, f"when {what}{left}", "readings", None, row.calm_ms, saw)]
+        if (
+            name == "stranded"
+            and words.plan.local.reset is not None
+            and set(_doubts(words, row, switch)) - {""} == {"blind"}
+        ):
+            found.append(Clearing(name, VOUCH, "hand"))
+        return found
     onto = row.places[switch.goal].onto
     if name == "probing" and onto is not None:
         asked = Asked(words)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from supervisor.explain.asked import Asked, missing
 from supervisor.explain.words import Words, lasting, listed
+from supervisor.kernel.facts import AILING
 from supervisor.kernel.question import YES
 from supervisor.kernel.trip import Severity, severity
-
-AILING = ("doubted", "unverified", "failed_open")
 
 
 def rules_behind(words: Words) -> list[str]:
@@ -29,7 +28,7 @@ def reasons(words: Words) -> list[str]:
         case "observe":
             found += ["this site only observes: nothing is written to any wire"]
         case "degraded":
-            found += [*_contactors(words, AILING), *(f"{name} {missing(words, name)}" for name in _unseen(words))]
+            found += [*_ailing(words), *(f"{name} {missing(words, name)}" for name in _unseen(words))]
         case "orchestrator_lost":
             found += _lost(words)
         case "fault":
@@ -55,12 +54,15 @@ def ends(words: Words) -> str:
             return "only by the site's own documents and a restart: 'observe' in site.yaml, or --observe of the command"
         case "degraded":
             heard = [f"{name} is heard" for name in _unseen(words)]
-            return _again([*_none(words), *_well(words, AILING), *heard])
+            return _again([*_none(words), *_well(_ailing(words)), *heard])
         case "orchestrator_lost":
             names = [name for name, _ in _lost_ones(words)]
             return f"with any word from {' or '.join(names)}" if names else ""
         case "fault":
-            welded = [f"{said}, which takes a local reset by hand in the house" for said in _well(words, ("welded",))]
+            welded = [
+                f"{said}, which takes a local reset by hand in the house"
+                for said in _well(_contactors(words, ("welded",)))
+            ]
             return _again([*_none(words), *welded])
         case "maintenance":
             key = words.plan.local.maintenance
@@ -78,10 +80,17 @@ def _none(words: Words) -> list[str]:
     return [f"{listed(behind)} no longer act{'s' if len(behind) == 1 else ''}"] if behind else []
 
 
-def _well(words: Words, names: tuple[str, ...]) -> list[str]:
-    return [
-        f"{said.partition(' is ')[0]} is no longer {said.partition(' is ')[2]}" for said in _contactors(words, names)
+def _well(ailing: Iterable[str]) -> list[str]:
+    return [f"{said.partition(' is ')[0]} is no longer {said.partition(' is ')[2]}" for said in ailing]
+
+
+def _ailing(words: Words) -> list[str]:
+    """What switches and is in trouble, as "it is so"."""
+    plan, switches = words.plan, words.moment.state.switches
+    names = [
+        (row.id, plan.changeover.states[at.machine.state]) for row, at in zip(plan.changeovers, switches, strict=True)
     ]
+    return [*_contactors(words, AILING), *(f"{name} is stranded" for name, state in names if state == "stranded")]
 
 
 def _starting(words: Words) -> Iterator[str]:

@@ -41,16 +41,17 @@ def step(
     image: Image,
     now_ms: int,
     hasty: bool = False,
+    reset: bool = False,
 ) -> Switch:
     """One cycle of a changeover that shall be in place ``wish``. ``states``: the targets as the last cycle left them.
     ``urgent``: a rule or a stop wants it there, and where that is refused, everything open. ``hasty``: somebody in the
-    house wants it there. Neither waits for the dwell, which is only good manners."""
-    changeover = plan.changeovers[index]
-    switch = flow.watch(plan, changeover, switch, states, image, now_ms)
+    house wants it there. Neither waits for the dwell, which is only good manners. ``reset``: somebody in the house has
+    looked after it; a stranded one holds its flow at zero, so its sensors could never show again that they see."""
+    changeover, name = plan.changeovers[index], plan.changeover.states[switch.machine.state]
+    switch = flow.watch(plan, changeover, switch, states, image, now_ms, vouched=reset and name == "stranded")
     refused = refusal(plan, index, switch, wish, states, image, now_ms, urgent or hasty)
     if urgent and refused:
         wish, refused = OPEN, ""
-    name = plan.changeover.states[switch.machine.state]
     if name in ("draining", "held") and wish != switch.at and switch.goal != wish and not refused:
         switch = replace(switch, goal=wish)  # nothing has moved yet, so this is simply another goal
     elif name in ("breaking", "stranded", "waiting", "probing", "making") and switch.goal not in (wish, OPEN):

@@ -44,7 +44,7 @@ def step(
         for device, at in zip(plan.devices, state.devices, strict=True)
     )
     maintenance = local.state.maintenance
-    word = facts.of_house(plan, state.house, image, state.trips, orchestrators, state.targets, maintenance, now_ms)
+    word = facts.of_house(plan, state, orchestrators, maintenance, image, now_ms)
     house, _ = machine.advance(plan.house, state.house, word, now_ms)
     trips = tuple(
         trip.advance(rule, at, rule.question.ask(image, now_ms), local.reset, now_ms)

@@ -13,9 +13,9 @@ from supervisor.kernel.around import Around
 from supervisor.kernel.machine import Machine, word
 from supervisor.kernel.plan import MODES, Device, Identity, Plan
 from supervisor.kernel.question import NO, YES, Image, Question
-from supervisor.kernel.state import Orchestrator, TargetState, Wear
+from supervisor.kernel.state import Orchestrator, State, TargetState, Wear
 from supervisor.kernel.switchgear import Contactor
-from supervisor.kernel.trip import Severity, Trip, severity
+from supervisor.kernel.trip import Severity, severity
 
 AILING = ("doubted", "unverified", "failed_open")
 """The states of a contactor that trouble the house; a welded one is a fault."""
@@ -32,18 +32,17 @@ def of_device(device: Device, image: Image, now_ms: int) -> int:
 
 def of_house(
     plan: Plan,
-    house: Machine,
-    image: Image,
-    trips: tuple[Trip, ...],
+    before: State,
     orchestrators: tuple[Orchestrator, ...],
-    targets: tuple[TargetState, ...],
     maintenance: bool,
+    image: Image,
     now_ms: int,
 ) -> int:
-    """The word for the house machine; trips and machines are those of the cycle before."""
-    acting = (severity(rule, trip) for rule, trip in zip(plan.rules, trips, strict=True) if trip.cause is not NO)
-    worst = max(acting, default=Severity.NONE)
-    contactors = {plan.contactor.states[target.machine.state] for target in targets if target.machine is not None}
+    """The word for the house machine; trips and what switches are those of the cycle before."""
+    house, trips = before.house, zip(plan.rules, before.trips, strict=True)
+    worst = max((severity(rule, trip) for rule, trip in trips if trip.cause is not NO), default=Severity.NONE)
+    contactors = {plan.contactor.states[at.machine.state] for at in before.targets if at.machine is not None}
+    stranded = any(plan.changeover.states[switch.machine.state] == "stranded" for switch in before.switches)
     lost = plan.orchestrator.state("lost")
     unseen = [d for d in plan.devices if not d.optional and d.seen.ask(image, now_ms) is not YES]
     graces = (plan.grace_ms if device.grace_ms is None else device.grace_ms for device in unseen)
@@ -54,7 +53,7 @@ def of_house(
             "maintenance_on": maintenance,
             "observing": plan.observe,
             "fault_present": worst is Severity.FAULT or "welded" in contactors,
-            "trouble": worst is Severity.DEGRADED or not contactors.isdisjoint(AILING),
+            "trouble": worst is Severity.DEGRADED or stranded or not contactors.isdisjoint(AILING),
             "orphaned": any(
                 i.expected and o.machine.state == lost for i, o in zip(plan.identities, orchestrators, strict=True)
             ),

@@ -3,7 +3,8 @@
 Rules, per current that must be zero
 * Its reading is GOOD, young and within the threshold, whatever its sign.
 * Nobody else who knows the same current says that it flows.
-* The sensor has shown a current since it was last lost or contradicted; or somebody else also says zero.
+* The sensor has shown a current since it was last lost or contradicted; or somebody else also says zero; or, where a
+  breaking is stranded, somebody in the house has vouched for it since.
 * Or every contactor that carries it is proven open: then only a reading that says otherwise counts.
 
 Two sensors are never read in the same instant, so a contradiction counts against the sensor only when it lasts.
@@ -26,15 +27,22 @@ replace = msgspec.structs.replace
 
 
 def watch(
-    plan: Plan, changeover: Changeover, switch: Switch, states: Sequence[TargetState], image: Image, now_ms: int
+    plan: Plan,
+    changeover: Changeover,
+    switch: Switch,
+    states: Sequence[TargetState],
+    image: Image,
+    now_ms: int,
+    vouched: bool = False,
 ) -> Switch:
-    """The changeover's memory of its flows after this cycle."""
+    """The changeover's memory of its flows after this cycle. ``vouched``: somebody in the house says that its sensors
+    see. That counts as if they had shown it, and not against what they show."""
     odd_ms = tuple(
         (since if since is not None else now_ms) if _contradicted(flow, image, now_ms) else None
         for flow, since in zip(changeover.flows, switch.odd_ms, strict=True)
     )
     sighted = tuple(
-        _sees(flow, was, odd is not None and now_ms - odd >= changeover.skew_ms, image, now_ms)
+        _sees(flow, was or vouched, odd is not None and now_ms - odd >= changeover.skew_ms, image, now_ms)
         for flow, was, odd in zip(changeover.flows, switch.sighted, odd_ms, strict=True)
     )
     still = all(

@@ -89,12 +89,14 @@ def _change(
     span, target = around.spans[position], plan.targets[position]
     barred = not span.lo <= wanted <= span.hi or not span.lo <= switch.at <= span.hi
     if barred or states[position].stopped_by:
-        return changeover.step(plan, index, switch, states, target.safe, True, around.image, around.now_ms)
+        return changeover.step(
+            plan, index, switch, states, target.safe, True, around.image, around.now_ms, reset=around.reset
+        )
     if position in around.frozen:
         wanted = switch.at
     lease = states[position].lease
     hasty = lease is not None and plan.identities[lease.holder].role == LOCAL
-    return changeover.step(plan, index, switch, states, wanted, False, around.image, around.now_ms, hasty)
+    return changeover.step(plan, index, switch, states, wanted, False, around.image, around.now_ms, hasty, around.reset)
 
 
 def _wanted(

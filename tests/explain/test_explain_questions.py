@@ -207,6 +207,17 @@ def changeover_has_to_stay() -> Row:
     )  # fmt: skip
 
 
+def a_meter_was_not_seen_to_see() -> Row:
+    place = Place("wallbox_phases")
+    place.contacts, place.stuck, place.silent = {1: 0, 2: 1}, {1, 2}, {"wallbox"}
+    return Row(
+        place.live(40_000), "phases.position",
+        ("phases is stranded in open", "relays.coil_2 is closed", "feed.current_l2 is blind"),
+        ("when nothing flows, proven for 6 s", "has made sure that nothing draws there: his reset vouches for the"),
+        ("press the reset in the house (panel.reset is pressed)",),
+    )  # fmt: skip
+
+
 def maintenance_is_on() -> Row:
     place = _phases()
     place.say = {"panel.key": 1}
@@ -343,7 +354,8 @@ QUESTIONS = (
     fuse_is_full, fuse_has_tripped, fuse_still_trips, battery_is_low, meter_is_lost, two_on_the_bus_are_lost,
     phone_has_said_stop, somebody_else_holds_it, optimiser_is_lost, optimiser_is_lost_and_the_house_is_asked,
     nobody_has_asked, the_house_is_starting, contactor_is_welded, changeover_waits_for_the_flow,
-    changeover_keeps_the_car_at_zero, changeover_has_to_stay, maintenance_is_on, emergency_stop_was_pressed,
+    changeover_keeps_the_car_at_zero, changeover_has_to_stay, a_meter_was_not_seen_to_see, maintenance_is_on,
+    emergency_stop_was_pressed,
     emergency_stop_is_still_pressed, the_ramp_runs, the_hold_runs, the_house_only_observes, interlock_keeps_it_open,
     a_reading_is_no_measurement, what_was_kept_cannot_be_read, the_envelope_is_empty,
     a_wish_that_no_permission_names,

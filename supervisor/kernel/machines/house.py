@@ -2,8 +2,9 @@
 
 Facts, in order of precedence: ``maintenance_on`` somebody locally put it there · ``fault_present`` a row of severity
 fault acts, or a contactor is welded · ``observing`` the site only watches · ``trouble`` a row of severity degraded
-acts · ``orphaned`` an expected orchestrator that was there is gone · ``complete`` every required device is seen ·
-``grace_over`` the start grace has passed.
+acts, a contactor does not show itself or cannot close, or a changeover is stranded · ``orphaned`` an expected
+orchestrator that was there is gone · ``complete`` every required device is seen · ``grace_over`` the start grace has
+passed.
 """
 
 from statemachine import State, StateMachine
