@@ -21,7 +21,7 @@ from supervisor.kernel.switchgear import Contactor, Group, Precharge
 from supervisor.loader.compiler import MachineError
 from supervisor.loader.documents import Item
 from supervisor.loader.policies import Vocabulary, contactor
-from supervisor.loader.proofs import charged, position, zero_flow
+from supervisor.loader.proofs import charged, positions, zero_flow
 from supervisor.loader.quantity import duration
 from supervisor.loader.sites import Parts
 from supervisor.site import DeviceSite
@@ -97,10 +97,7 @@ def _proof(item: Item | None, target: Target, parts: Parts) -> tuple[Question | 
     open_ = item.need("open", "what the second device shows while the main contact is open")
     closed = item.need("closed", "what it shows while the main contact is closed")
     item.done()
-    says = position(open_, parts, target.id), position(closed, parts, target.id)
-    if says[0] == says[1]:
-        raise closed.error("is what 'open' says, too; write what the second device shows while the contact is closed")
-    return says
+    return positions(open_, closed, parts, target.id)
 
 
 def _both(several: type[AllOf | AnyOf], own: Question, second: Question | None) -> Question:

@@ -5,16 +5,19 @@ Rules
 * Nothing flows: a current in both directions. Open or closed: a contact or a voltage, never a current, for a welded
   contactor of an idle house carries none (hazard H03). A dead bus: a voltage around zero, or a relay that says so.
 * What a coil was told is no proof of where its contact is, and the contact of one contactor proves no other one.
+* Nothing is shown open of which somebody says that it is closed: one reading cannot mean both, and where two readings
+  are asked, open is proven only while the other one denies closed.
 
 Of several questions, ``all of`` is a proof when one part is, ``any of`` when every part is.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from supervisor.kernel.question import AllOf, AnyOf, Is, Outside, Question, Within
-from supervisor.kernel.signal import Signal, Unit
+from supervisor.kernel.signal import Signal, Unit, shown
 from supervisor.loader.documents import Item
 from supervisor.loader.questions import question
 from supervisor.loader.sites import Parts
@@ -30,6 +33,23 @@ def zero_flow(item: Item, parts: Parts, coil: str) -> Question:
 def position(item: Item, parts: Parts, coil: str) -> Question:
     """What a second device says about the main contact of ``coil``."""
     return _proof(item, parts, _unplaced, coil)
+
+
+def positions(open_: Item, closed: Item, parts: Parts, coil: str) -> tuple[Question, Question]:
+    """What it says while the contact is open, and while it is closed."""
+    shows_open, shows_closed = position(open_, parts, coil), position(closed, parts, coil)
+    if shows_open == shows_closed:
+        raise closed.error("is what 'open' says, too; write what the second device shows while the contact is closed")
+    ours, theirs = _values(shows_open), _values(shows_closed)
+    if not ours or not theirs or shows_open.signals() != shows_closed.signals():
+        return AllOf((shows_open, _denied(shows_closed, parts))), shows_closed
+    if both := [(max(a[0], b[0]), min(a[1], b[1])) for a in ours for b in theirs if max(a[0], b[0]) <= min(a[1], b[1])]:
+        signal = parts.signals[shows_open.signals()[0]]
+        raise closed.error(
+            f"{signal.id} at {shown(int(max(both[0][0], signal.lo)), signal.unit)} says this and what 'open' says, both at"
+            " once; leave a gap between the two"
+        )
+    return shows_open, shows_closed
 
 
 def charged(item: Item, parts: Parts) -> Question:
@@ -66,6 +86,37 @@ def _flaw(asked: Question, parts: Parts, judge: Judge) -> str:
     if isinstance(asked, AnyOf):
         return next(filter(None, (_flaw(part, parts, judge) for part in asked.parts)), "")
     return judge(asked, parts)
+
+
+def _values(asked: Question) -> list[tuple[float, float]]:
+    """The values, from .. to, of one signal that are answered with YES; none for a question of another kind."""
+    match asked:
+        case Is(code=code):
+            return [(code, code)]
+        case Within(lo=lo, hi=hi):
+            return [(lo, hi)]
+        case Outside(lo=lo, hi=hi):
+            sides = [(-math.inf, lo - 1)] if lo is not None else []
+            return sides + ([(hi + 1, math.inf)] if hi is not None else [])
+    return []
+
+
+def _denied(asked: Question, parts: Parts) -> Question:
+    """The question that is answered with YES where this one is answered with NO."""
+    match asked:
+        case Is(signal=signal, max_age_ms=age_ms, code=code):
+            two = (parts.signals[signal].lo, parts.signals[signal].hi) == (0, 1)
+            return Is(signal, age_ms, 1 - code) if two else Outside(signal, age_ms, code, code)
+        case Within(signal=signal, max_age_ms=age_ms, lo=lo, hi=hi):
+            return Outside(signal, age_ms, lo, hi)
+        case Outside(signal=signal, max_age_ms=age_ms, lo=lo, hi=hi):
+            about = parts.signals[signal]
+            return Within(signal, age_ms, about.lo if lo is None else lo, about.hi if hi is None else hi)
+        case AllOf(parts=several):
+            return AnyOf(tuple(_denied(part, parts) for part in several))
+        case AnyOf(parts=several):
+            return AllOf(tuple(_denied(part, parts) for part in several))
+    raise TypeError(f"a {type(asked).__name__} is no proof of a position")
 
 
 def _signal(asked: Question, parts: Parts) -> Signal | None:

@@ -28,6 +28,20 @@ PROOFS = [
         "open and closed are the same", SITE, PROOF, PROOF.replace("is closed", "is open"), "is what 'open' says, too"
     ),
     slip(
+        "one reading may mean both",
+        SITE,
+        PROOF,
+        "proof: {open: busmeter.voltage_l1 below 200 V, closed: busmeter.voltage_l1 above 20 V}",
+        "busmeter.voltage_l1 at 20.001 V says this and what 'open' says, both at once; leave a gap",
+    ),
+    slip(
+        "the edge of one reading means both",
+        SITE,
+        PROOF,
+        "proof: {open: busmeter.voltage_l1 within -20 V .. 20 V, closed: busmeter.voltage_l1 within 20 V .. 300 V}",
+        "busmeter.voltage_l1 at 20 V says this and what 'open' says, both at once; leave a gap",
+    ),
+    slip(
         "its own device's word",
         SITE,
         PROOF,

@@ -100,6 +100,15 @@ def test_a_second_device_must_agree_on_open_and_may_alone_say_closed(plan: Plan)
     assert grid.shown_closed == AnyOf((shows(plan, "mains.contact_1", 1), shows(plan, "panel.aux_1", 1)))
 
 
+def test_where_two_readings_are_asked_open_is_proven_only_while_the_other_one_denies_closed(tmp_path: Path) -> None:
+    site = house(tmp_path)
+    make(Slip(SITE, "open: panel.aux_1 is open", "open: battery.voltage below 10 V", ()), site)
+    plan = load(site).plan
+    grid, low = contactor(plan, "mains.coil_1"), below(plan, "battery.voltage", 10_000)
+    assert grid.shown_open == AllOf((shows(plan, "mains.contact_1", 0), AllOf((low, shows(plan, "panel.aux_1", 0)))))
+    assert grid.shown_closed == AnyOf((shows(plan, "mains.contact_1", 1), shows(plan, "panel.aux_1", 1)))
+
+
 def test_a_precharge_knows_whom_it_charges(plan: Plan) -> None:
     island, helper = contactor(plan, "mains.coil_2"), contactor(plan, "mains.coil_5")
     assert island.precharge is not None
