@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:8080
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test check prove bench fuzz day lock clean peers rig hil planted
+.PHONY: help run observe test check prove bench fuzz day lock clean peers rig hil planted soak mutate
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,10 +47,16 @@ hil: $(VENV)/runtime ## all scenarios on the loopback bench: real processes, rea
 planted: $(VENV)/dev ## more than forty faults planted in the product, each of which one scenario has to notice
 	POWERWARDEN_ALL_PLANTED=1 $(BIN)/python -m pytest tests/rig/test_planted_product.py
 
+mutate: $(VENV)/dev ## small mistakes planted in the kernel, a process each; MUTATE="--sample 100" for some, MUTATE=--help
+	$(BIN)/python -m tests.mutate $(MUTATE)
+
 peers: $(VENV)/dev ## real Home Assistants and a real Node-RED as clients; the first time installs them (some 2 GB below build/peers)
 	$(BIN)/python tests/peers/homeassistant_install.py
 	-$(BIN)/python tests/nodered/nodered_install.py
 	POWERWARDEN_PEERS=1 $(BIN)/python -m pytest tests/peers tests/nodered -rs
+
+soak: $(VENV)/dev ## whole houses with random faults from seeds, and the matrix fault x state; SEED=17 repeats one, SEEDS=24 is a short one
+	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(SOAK)
 
 fuzz: $(VENV)/dev ## nonsense over HTTP, MQTT and the guardian's socket for FUZZ_MINUTES=15; FUZZ_SEED=N repeats a run
 	$(BIN)/python -m tests.fuzz

@@ -17,8 +17,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 COMPUTING = {
-    "computing": {"kernel", "loader", "check", "prove", "replay", "draw", "explain", "drivers", "walls"},
-    "virtual": {"rig", "walk"},
+    "computing": {"kernel", "loader", "check", "prove", "replay", "draw", "explain", "drivers", "walls", "mutate"},
+    "virtual": {"rig", "walk", "soak"},
 }
 BUILD = HERE.parent / "build"
 NICE = 10
