@@ -3,6 +3,7 @@
 Theory of operation: the car is connected (B) or closes its switch and charges (C); without a car the pilot says A. It
 goes to C when amperes are offered that it wants, and back to B when its own current has come down to nothing after
 the offer ended. Below 6 A there is no valid offer.
+What it follows is the pilot of a moment ago: offers that change again and again, as on a ramp, are each obeyed in turn.
 Source: IEC 61851-1, annex A: a car follows a new pilot duty cycle within 5 s, and stops within 3 s when the pilot's
 oscillator stops. Times here are shorter than the limits, as with real cars; after a long pause it must wake up first.
 Ill manners (all seen in the field, sheet on phase switching): never stops without an offer, stays on the one phase
@@ -16,10 +17,11 @@ It must never know who offers: it sees amperes on a pilot, and nothing of Modbus
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 OFFER_MIN_A = 6.0
-REACTION_MS = 800  # from a new offer to the first change
+REACTION_MS = 800  # from a new offer to when it is obeyed
 WAKE_MS, NAP_MS = 2000, 300_000  # the reaction of a car that has had no offer for so long
 RAMP_A_PER_S, STOP_A_PER_S = 8.0, 16.0
 
@@ -51,8 +53,10 @@ class Car:
     ampere: float = 0.0
     charging: bool = False  # its switch is closed: state C
     manners: Manners = field(default=POLITE)
-    _offer: float = 0.0
+    _pilot: float = 0.0  # what is offered
+    _offer: float = 0.0  # what it obeys
     _obeys_from_ms: int = 0
+    _heard: deque[tuple[int, float]] = field(default_factory=deque)  # offers, and from when it will obey each
     _stepped_ms: int | None = None
     _unoffered_ms: int = 0  # since when there has been no offer
     _began_ms: int = 0  # when it went to C
@@ -67,36 +71,43 @@ class Car:
 
     def step(self, offer: float, now_ms: int, *, obstinate: bool = False) -> float:
         """The current per phase after the time since the last step, with this offer on the pilot."""
-        elapsed_ms = 0 if self._stepped_ms is None else now_ms - self._stepped_ms
         if self._stepped_ms is None:
-            self._unoffered_ms = now_ms
-        if offer != self._offer:
+            self._unoffered_ms = self._stepped_ms = now_ms
+        if offer != self._pilot:
             self._hear(offer, now_ms)
-        self._stepped_ms = now_ms
-        moving_ms = min(elapsed_ms, max(0, now_ms - self._obeys_from_ms))
-        if not obstinate:
-            self._follow(now_ms, moving_ms)
+        while self._heard and self._heard[0][0] <= now_ms:
+            obeys_ms, heard = self._heard.popleft()
+            self._pass(obeys_ms, obstinate)
+            self._offer, self._obeys_from_ms = heard, obeys_ms
+        self._pass(now_ms, obstinate)
         return self.ampere
+
+    def _pass(self, to_ms: int, obstinate: bool) -> None:
+        """Time passes while it obeys one offer."""
+        moving_ms = to_ms - (to_ms if self._stepped_ms is None else self._stepped_ms)
+        self._stepped_ms = to_ms
+        if not obstinate:
+            self._follow(to_ms, moving_ms)
 
     def _hear(self, offer: float, now_ms: int) -> None:
         """Another offer: it will be obeyed after the reaction time."""
-        pause_ms = now_ms - self._unoffered_ms if self._offer < OFFER_MIN_A <= offer else 0
+        pause_ms = now_ms - self._unoffered_ms if self._pilot < OFFER_MIN_A <= offer else 0
         sleeps_ms = self.manners.sleeps_after_ms
         self._asleep = self._asleep or (sleeps_ms is not None and pause_ms >= sleeps_ms)
-        if offer < OFFER_MIN_A <= self._offer:
+        if offer < OFFER_MIN_A <= self._pilot:
             self._unoffered_ms = now_ms
-        self._obeys_from_ms = now_ms + (WAKE_MS if pause_ms >= NAP_MS else REACTION_MS)
-        self._offer = offer
+        obeys_ms = now_ms + (WAKE_MS if pause_ms >= NAP_MS else REACTION_MS)
+        self._heard.append((max(obeys_ms, self._heard[-1][0]) if self._heard else obeys_ms, offer))
+        self._pilot = offer
 
     def _follow(self, now_ms: int, moving_ms: int) -> None:
         wanted = self._wanted(now_ms)
         stopped = self._offer < OFFER_MIN_A
-        if now_ms >= self._obeys_from_ms:
-            if wanted > 0 and not self.charging:
-                self.charging, self._began_ms = True, max(self._obeys_from_ms, now_ms - moving_ms)
-            reach = (STOP_A_PER_S if stopped else RAMP_A_PER_S) * moving_ms / 1000
-            self.ampere += max(-reach, min(reach, wanted - self.ampere))
-            self._rush(wanted, self.charging and not stopped and now_ms - self._began_ms < self.manners.rush_ms)
+        if wanted > 0 and not self.charging:
+            self.charging, self._began_ms = True, max(self._obeys_from_ms, now_ms - moving_ms)
+        reach = (STOP_A_PER_S if stopped else RAMP_A_PER_S) * moving_ms / 1000
+        self.ampere += max(-reach, min(reach, wanted - self.ampere))
+        self._rush(wanted, self.charging and not stopped and now_ms - self._began_ms < self.manners.rush_ms)
         if wanted <= 0 and self.ampere <= 0:
             self.charging = False
 
@@ -129,7 +140,9 @@ class Car:
 
     def replug(self) -> None:
         """Out and in again: it has forgotten everything but itself."""
-        self.ampere, self.charging, self._offer, self._asleep, self._stuck_phases = 0.0, False, 0.0, False, 3
+        self.ampere, self.charging, self._asleep, self._stuck_phases = 0.0, False, False, 3
+        self._pilot = self._offer = 0.0
+        self._heard.clear()
         self._stepped_ms = None
 
     def cut_off(self) -> None:

@@ -41,6 +41,27 @@ class Bench:
         self.force(2)
 
 
+def test_a_car_follows_an_offer_that_rises_step_by_step_while_it_still_rises() -> None:
+    """IEC 61851-1: within 5 s of each change; a supervisor's ramp changes the pilot more often than that."""
+    car, offers = Car(), [6.0 + at // 500 for at in range(0, 5_000, 50)]
+    drawn = [car.step(offer, 50 * at) for at, offer in enumerate(offers)]
+    assert max(abs(ampere - offers[at - 30]) for at, ampere in enumerate(drawn) if at > 60) <= 2.0, "a step behind"
+    assert all(ampere <= offer for ampere, offer in zip(drawn, offers, strict=True)), "and never ahead"
+
+
+@pytest.mark.parametrize("stride", [1, 3, 40])
+def test_steps_in_between_change_nothing_while_the_offer_goes_up_and_down(stride: int) -> None:
+    moments = {0: 6.0, 500: 9.0, 1_000: 16.0, 1_300: 10.0, 2_000: 0.0, 2_600: 8.0, 4_000: 12.0}
+    fine, coarse, offer, courses = Car(), Car(), 0.0, ([], [])
+    for now_ms in range(0, 8_001, 50):
+        offer = moments.get(now_ms, offer)
+        courses[0].append((now_ms, fine.step(offer, now_ms)))
+        if now_ms in moments or now_ms % (50 * stride) == 0:
+            courses[1].append((now_ms, coarse.step(offer, now_ms)))
+    course = dict(courses[0])
+    assert all(course[now_ms] == pytest.approx(ampere) for now_ms, ampere in courses[1])
+
+
 def test_the_pilot_goes_through_its_states() -> None:
     bench = Bench(car="none")
     assert bench.pilot() == "A1"
