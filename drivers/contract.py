@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Protocol
 
+import msgspec
+
 from supervisor.kernel.signal import Quality, Unit
 
 
@@ -156,6 +158,8 @@ class Line:
 
 
 # ---- what passes between a driver and its host ------------------------------------------------------------------
+# Structs and no dataclasses, as what the kernel is given: they are made and compared many times in every cycle. Each
+# holds nothing that could lead back to it, so the garbage collector need not look at them.
 class DefectKind(StrEnum):
     """What can be wrong with bytes; a bounded set, because it becomes a metric's label."""
 
@@ -177,8 +181,7 @@ class DefectKind(StrEnum):
     DRIVER_ERROR = "driver_error"  # a mistake of ours: counted, logged, never fatal
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """A value for the signal ``name``, in its declared unit; None unless the quality says that there is one."""
 
     name: str
@@ -186,8 +189,7 @@ class Sample:
     quality: Quality = Quality.GOOD
 
 
-@dataclass(frozen=True, slots=True)
-class Defect:
+class Defect(msgspec.Struct, frozen=True, gc=False):
     """Something wrong with what came. ``detail`` is for the log, short and without secrets."""
 
     kind: DefectKind
@@ -197,8 +199,7 @@ class Defect:
 Heard = Sample | Defect
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One CAN frame, in either direction."""
 
     can_id: int
@@ -213,8 +214,7 @@ class RegisterTable(Enum):
     HOLDING = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRegisters:
+class ReadRegisters(msgspec.Struct, frozen=True, gc=False):
     """Read ``count`` registers (1 to 125) from 0-based protocol address ``address`` of Modbus unit ``unit``."""
 
     unit: int
@@ -223,8 +223,7 @@ class ReadRegisters:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRegisters:
+class WriteRegisters(msgspec.Struct, frozen=True, gc=False):
     """Write holding registers with function code 16."""
 
     unit: int
@@ -232,15 +231,13 @@ class WriteRegisters:
     words: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SendBytes:
+class SendBytes(msgspec.Struct, frozen=True, gc=False):
     """Raw bytes for a serial line; what comes back goes to ``on_bytes``."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class WriteLines:
+class WriteLines(msgspec.Struct, frozen=True, gc=False):
     """Drive these lines of the device to these ELECTRICAL levels: (number, 0 or 1) each, in this order."""
 
     levels: tuple[tuple[int, int], ...]

@@ -55,6 +55,7 @@ class HostCore:
         self._values: tuple[tuple[int, int], ...] = ()  # of the newest image, and what each device is told of them
         self._whole: list[Mapping[str, int] | None] = [None] * len(bus.devices)
         self._seats = [self._seat(site, entropy(32)) for site in bus.devices]
+        self._told = [index for index, site in enumerate(bus.devices) if site.outputs]
         self._ears: dict[int, list[DeviceHost]] = {}
         for seat in self._seats:
             for can_id in seat.device.site.family.listens(seat.device.site.options):
@@ -117,9 +118,8 @@ class HostCore:
             values = dict(image.values)
             self._whole = [whole(seat.device.site.outputs, values) for seat in self._seats]
             self._values = image.values
-        for index, seat in enumerate(self._seats):
-            if seat.device.site.outputs:
-                self._say(index, image.valid_until_ms, now_ms)
+        for index in self._told:
+            self._say(index, image.valid_until_ms, now_ms)
 
     def on_guardian(self, connected: bool) -> None:
         """The guardian came or went; a new one counts its cycles from the start and wants a report at once."""
@@ -194,17 +194,21 @@ class HostCore:
         self.tally.count(self.bus.name, kind, count)
 
     # ---- out ----
-    def _out(self, sample: Sample) -> None:
-        if len(self._samples) >= SAMPLES_MAX:
-            self._samples.popleft()
-            self.tally.count(self.bus.name, "dropped")
-        elif not self._samples:
+    def _out(self, said: list[Sample]) -> None:
+        """Samples that a device has just told of, in their order."""
+        samples = self._samples
+        if said and not samples:
             self._wake()
-        self._samples.append(sample)
+        samples.extend(said)
+        while len(samples) > SAMPLES_MAX:
+            samples.popleft()
+            self.tally.count(self.bus.name, "dropped")
 
     def take(self, most: int) -> tuple[Sample, ...]:
         """The oldest waiting samples, at most that many; they leave the host."""
         samples = self._samples
+        if not samples:
+            return ()
         if len(samples) <= most:
             taken = tuple(samples)
             samples.clear()

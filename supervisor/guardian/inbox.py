@@ -25,6 +25,7 @@ from supervisor.site import Site
 GAP_MIN_MS = 5
 REQUESTS_MAX = 64  # per cycle; more than this in 50 ms is no orchestrator's business
 BURST, RATE_PER_S = 20, 180
+NOBODYS: frozenset[int] = frozenset()
 
 
 class Inbox:
@@ -33,7 +34,7 @@ class Inbox:
 
     def __init__(self, plan: Plan, site: Site, image: Image, now_ms: int) -> None:
         self._plan = plan
-        self._own = {bus.name: {p.index for d in bus.devices for p in d.signals} for bus in site.buses}
+        self._own = {bus.name: frozenset(p.index for d in bus.devices for p in d.signals) for bus in site.buses}
         self.image = self.recorded = image
         self.samples: list[Sample] = []
         self.requests: list[tuple[Peer, Request]] = []
@@ -45,9 +46,12 @@ class Inbox:
     def take_samples(self, bus: str, said: wire.Samples, now_ms: int) -> None:
         """Samples of one bus, absorbed at once; a watched answer that changes asks for an early cycle. They are kept as
         they were taken: the journal absorbs them again, later."""
-        own = self._own.get(bus, set())
-        mine = [sample for sample in said.items if sample.signal in own]
-        samples = [sample if sample.at_ms <= now_ms else _not_from_the_future(sample, now_ms) for sample in mine]
+        own = self._own.get(bus, NOBODYS)
+        samples = [
+            sample if sample.at_ms <= now_ms else _not_from_the_future(sample, now_ms)
+            for sample in said.items
+            if sample.signal in own
+        ]
         self.foreign += len(said.items) - len(samples)
         self.take_own(samples, now_ms)
 

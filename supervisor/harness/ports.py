@@ -133,10 +133,12 @@ class Endpoint:
         self._rests: defaultdict[int, Rest] = defaultdict(Rest)  # of each unit
         self._asked: Job | None = None
         self._sent_ms = 0
+        self._idle = True  # nothing is asked, and nothing waits
         self.now_ms = 0
 
     def put(self, job: Job) -> None:
         """Queue a job; what has to leave for it is reported."""
+        self._idle = False
         left = self._jobs.put(job)
         if left is not None:
             self._never_sent(left, "replaced")
@@ -144,10 +146,15 @@ class Endpoint:
     def turn(self, now_ms: int) -> None:
         """Give up what is not answered, and ask what waits."""
         self.now_ms = now_ms
+        if self._idle:
+            return
         if self._asked is not None and now_ms - self._sent_ms >= REPLY_MS:
             self._ended(Failure.TIMEOUT)
         for _ in range(JOBS_PER_TURN):
-            if self._asked is not None or (job := self._jobs.next()) is None:
+            if self._asked is not None:
+                return
+            if (job := self._jobs.next()) is None:
+                self._idle = True
                 return
             self._send(job)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from supervisor.kernel.signal import MISSING, Quality, Reading, Sample, Signal
 
 Image = tuple[Reading, ...]
+GOOD = Quality.GOOD
 
 
 def blank(signals: tuple[Signal, ...]) -> Image:
@@ -29,9 +30,10 @@ def absorb(signals: tuple[Signal, ...], image: Image, samples: Iterable[Sample],
     """The image after these samples, in their order of arrival."""
     readings = list(image)
     for sample in samples:
-        before = readings[sample.signal]
-        if not _old_news(before, sample):
-            readings[sample.signal] = qualify(signals[sample.signal], before, sample, now_ms)
+        place = sample.signal
+        before = readings[place]
+        if sample.at_ms > before.at_ms or not _old_news(before, sample):  # mostly newer, and that is news
+            readings[place] = qualify(signals[place], before, sample, now_ms)
     return tuple(readings)
 
 
@@ -43,20 +45,21 @@ def _old_news(before: Reading, sample: Sample) -> bool:
 
 def qualify(signal: Signal, before: Reading, sample: Sample, now_ms: int) -> Reading:
     """One sample as a reading, with what its own value says against it."""
-    at_ms = min(sample.at_ms, now_ms)
-    value, quality = sample.value, sample.quality
+    value, at_ms, quality = sample.value, sample.at_ms, sample.quality
+    if at_ms > now_ms:
+        at_ms = now_ms
     if value is None:
         return Reading(None, at_ms, max(quality, Quality.INVALID))
     if not signal.lo <= value <= signal.hi:
         return Reading(value, at_ms, max(quality, Quality.INVALID))
-    if quality is Quality.GOOD and _jumped(signal, before, value):
+    if quality is GOOD and signal.jump is not None and _jumped(signal.jump, before, value):
         return Reading(value, at_ms, Quality.SUSPECT)
     return Reading(value, at_ms, quality)
 
 
-def _jumped(signal: Signal, before: Reading, value: int) -> bool:
+def _jumped(jump: int, before: Reading, value: int) -> bool:
     """Is the step from the reading before more than the sensor can make? The second sample at the new level is
     compared with the first one there, so a level that stays is believed at its second sample."""
-    if signal.jump is None or before.value is None or before.quality > Quality.SUSPECT:
+    if before.value is None or before.quality > Quality.SUSPECT:
         return False
-    return abs(value - before.value) > signal.jump
+    return abs(value - before.value) > jump

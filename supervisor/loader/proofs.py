@@ -46,8 +46,8 @@ def positions(open_: Item, closed: Item, parts: Parts, coil: str) -> tuple[Quest
     if both := [(max(a[0], b[0]), min(a[1], b[1])) for a in ours for b in theirs if max(a[0], b[0]) <= min(a[1], b[1])]:
         signal = parts.signals[shows_open.signals()[0]]
         raise closed.error(
-            f"{signal.id} at {shown(int(max(both[0][0], signal.lo)), signal.unit)} says this and what 'open' says, both at"
-            " once; leave a gap between the two"
+            f"{signal.id} at {shown(int(max(both[0][0], signal.lo)), signal.unit)} says this and what 'open' says, both"
+            " at once; leave a gap between the two"
         )
     return shows_open, shows_closed
 

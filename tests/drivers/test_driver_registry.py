@@ -20,7 +20,7 @@ FORBIDDEN = {
 }  # fmt: skip
 LIBRARIES = {
     "__future__", "collections", "dataclasses", "enum", "fractions", "functools", "importlib", "math", "re", "struct",
-    "typing", "difflib", "types", "yaml", "cantools",
+    "typing", "difflib", "types", "yaml", "cantools", "msgspec",
 }  # fmt: skip
 FILES = sorted(FOLDER.glob("*.py"))
 
