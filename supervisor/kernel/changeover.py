@@ -84,6 +84,8 @@ def _moved(
     now_ms: int,
 ) -> Switch:
     """The switch after ``event`` took it out of the state ``left``: where it is now, and where it goes."""
+    if left == "resting" and switch.at != OPEN:  # something may have begun to flow, and a meter tells of it only later
+        switch = replace(switch, calm_ms=None)
     match event:
         case "find":
             found = closed(plan, changeover, states)

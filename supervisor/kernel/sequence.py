@@ -138,13 +138,13 @@ def _switch(
     """One cycle of a contactor."""
     state, now_ms = states[position], around.now_ms
     machine, worn = state.machine or Machine(plan.contactor.initial, now_ms), state.wear or Wear()
-    calm = _calm(plan, contactor, switches, around)
     closed = plan.contactor.states[machine.state] in ("closed", "doubted", "looking")
     unwanted_ms = (now_ms if worn.unwanted_ms is None else worn.unwanted_ms) if closed and not wanted else None
     if unwanted_ms != worn.unwanted_ms:
         worn = replace(worn, unwanted_ms=unwanted_ms)
         state = replace(state, wear=worn)
         states = [*states[:position], state, *states[position + 1 :]]
+    calm = _calm(plan, contactor, switches, unwanted_ms, around)
     about = facts.OfContactor(plan, position, contactor, states, wanted, free, calm, around)
     after, event = advance_asking(plan.contactor, machine, about, now_ms)
     if event is None:
@@ -155,11 +155,16 @@ def _switch(
     return replace(state, machine=after, output=coil, changed_ms=changed_ms, wear=worn)
 
 
-def _calm(plan: Plan, contactor: Contactor, switches: tuple[Switch, ...], around: Around) -> bool:
-    """Is it proven that nothing flows through this contactor?"""
+def _calm(
+    plan: Plan, contactor: Contactor, switches: tuple[Switch, ...], unwanted_ms: int | None, around: Around
+) -> bool:
+    """Is it proven that nothing flows through this contactor? While its changeover rests, something may begin to flow
+    at any moment, and a meter tells of it later; so zero has to last since it was known that it shall open."""
     if contactor.changeover is not None:
-        index = contactor.changeover
-        return flow.calm(plan.changeovers[index], switches[index], around.now_ms)
+        changeover, switch = plan.changeovers[contactor.changeover], switches[contactor.changeover]
+        rests = plan.changeover.states[switch.machine.state] == "resting"
+        since_ms = unwanted_ms if rests and unwanted_ms is not None else around.now_ms - changeover.calm_ms
+        return flow.calm(changeover, switch, around.now_ms) and around.now_ms - since_ms >= changeover.calm_ms
     return contactor.zero_flow is not None and contactor.zero_flow.ask(around.image, around.now_ms, True) is YES
 
 
