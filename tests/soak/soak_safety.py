@@ -23,6 +23,7 @@ LOAD_A = 1.0  # hil/plant_watch.py: a contact that opens with more breaks a load
 SILENT_MS = 10_000  # the guardian's last word, silence image, hold, and a car that follows in 5 s
 STOP_MS = 12_000  # emergency stop: panel, unknown_after 2 s, ramp, and a car that follows in 5 s
 SEEN_MS = 1_500  # a stop that is held for so long, with panel and guardian well, has been seen
+FELL_MS = 1_000
 UNBONDED_MS = 25_000  # policies/island: drain_within 10 s, breaks_load 5 s, travel; before that the fault is the bond's
 SHOW = (
     *("plant.grid_a", "plant.grid_w", "plant.car_a", "plant.fuse_blown", "plant.contact_a"),
@@ -61,6 +62,7 @@ class Safety:
         self._told: set[str] = set()
         self._before: Facts = {}
         self._closed_ms: dict[int, int] = {}
+        self._fell_ms: dict[int, int] = {}  # when a contact last opened although its coil was held
         self._rules: tuple[Callable[[int, Facts], Iterator[Violation]], ...] = (
             self._commands,
             self._openings,
@@ -76,8 +78,11 @@ class Safety:
     def look(self, at_ms: int, facts: Facts) -> list[Violation]:
         """What is broken now and was not told before: each rule once in a run."""
         for contact, closed in enumerate(_list(facts, "relays.closed"), 1):
-            if closed and not (self._before and _list(self._before, "relays.closed")[contact - 1]):
+            was = bool(self._before) and bool(_list(self._before, "relays.closed")[contact - 1])
+            if closed and not was:
                 self._closed_ms[contact] = at_ms
+            if was and not closed and contact in _coils(self._before):
+                self._fell_ms[contact] = at_ms
         found = [each for rule in self._rules for each in rule(at_ms, facts) if each.rule not in self._told]
         self._told.update(each.rule for each in found)
         self._before = facts
@@ -144,7 +149,8 @@ class Safety:
         """The contact that moved last was not told to, or both of its witnesses lie."""
         coils, closed = _coils(facts), _closed(facts)
         newest = max(closed, key=lambda contact: (self._closed_ms.get(contact, 0), contact), default=0)
-        fallen = any(coil in coils and coil not in closed for coil in (3,)) if self._yard.name == "island" else False
+        bond = self._yard.name == "island" and 3 not in closed  # the plant calls it an island after FELL_MS
+        fallen = bond and (3 in coils or at_ms - self._fell_ms.get(3, -FELL_MS) < FELL_MS)
         return newest not in coils or fallen or self._feedback_lies(at_ms)
 
     def _feedback_lies(self, at_ms: int) -> bool:

@@ -79,6 +79,12 @@ def _weld(scene: Scene) -> list[Step]:
     return [(0, _fault("relays", "welded", STAGE_MS, contact=contact)), *_switched(scene, 500)]
 
 
+def _stranded(scene: Scene) -> list[Step]:
+    """The box restarts while one contactor falls off and the other one is held: no meter is seen to see any more."""
+    held = (_fault("relays", "foreign", 10_000, contact=2), _fault("relays", "dead_coil", 10_000, contact=1), KILL)
+    return [(0, strike) for strike in held]
+
+
 def _weld_alone(scene: Scene) -> list[Step]:
     asked = [Wish(scene.yard.who, "set", "relays.coil_1", value, "flag", "live", 60.0) for value in (1, 0)]
     return [(0, asked[0]), (1_500, _fault("relays", "welded", STAGE_MS, contact=1)), (2_000, asked[1])]
@@ -178,6 +184,7 @@ STAGES = (
     Stage("a contactor moves", ("contactor.closing", "contactor.opening"), _relay, ("uc001",), pause_ms=300),
     Stage("contacts open and close", ("contactor.closing", "contactor.opening"), _slowly, PANEL, 3, 300),
     Stage("a weld", ("changeover.stranded",), _weld, PANEL, at_once=3, pause_ms=300),
+    Stage("stranded", ("changeover.stranded",), _stranded, ("wallbox_phases",), at_once=3, pause_ms=300),
     Stage("a weld stays", ("changeover.faulted", "contactor.welded"), _weld, PANEL),
     Stage("a weld alone", ("contactor.welded", "house.fault"), _weld_alone, ("uc001",)),
     Stage("a probe", ("changeover.probing",), _stranger, ("island",)),
