@@ -81,7 +81,7 @@ class Safety:
             was = bool(self._before) and bool(_list(self._before, "relays.closed")[contact - 1])
             if closed and not was:
                 self._closed_ms[contact] = at_ms
-            if was and not closed and contact in _coils(self._before):
+            if was and not closed and contact in _coils(self._before) and contact in _coils(facts):
                 self._fell_ms[contact] = at_ms
         found = [each for rule in self._rules for each in rule(at_ms, facts) if each.rule not in self._told]
         self._told.update(each.rule for each in found)
@@ -111,10 +111,19 @@ class Safety:
         for coil in gone:
             if not closed[coil - 1] or coil > len(amperes) or amperes[coil - 1] <= LOAD_A:
                 continue
+            if self._fell(at_ms, coil, facts):
+                continue
             ordered = facts["relays.drop_reason"] == "none"
             if not (self._blind(at_ms) if ordered else self._cannot_drain(at_ms)):
                 rule = "H02 no order to open under load" if ordered else "H13 flow is zero before the node drops"
                 yield Violation(at_ms, rule, f"contact {coil} carries {amperes[coil - 1]:.1f} A, limit {LOAD_A:g} A")
+
+    def _fell(self, at_ms: int, coil: int, facts: Facts) -> bool:
+        """It opened by itself, and only then its coil was let go: it chatters, or it fell in this very step."""
+        now = not _list(facts, "relays.closed")[coil - 1] and self._trouble.has(
+            at_ms, 0, ("relays",), ("coil is dead", "contact moves badly", "coils starve")
+        )
+        return now or at_ms - self._fell_ms.get(coil, -FELL_MS) < FELL_MS
 
     def _blind(self, at_ms: int) -> bool:
         """Both witnesses of a zero are wrong; or power has just come back to what stood still without it."""
