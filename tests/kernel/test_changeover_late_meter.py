@@ -6,14 +6,17 @@ While a changeover rests its feeds may draw at any moment. What shall open waits
 from __future__ import annotations
 
 import pytest
-from kernel_switchyard import AB, CALM_MS, LAYOUTS, Yard, parked
+from kernel_switchyard import AB, CALM_MS, COILS_AT, LAYOUTS, Yard, parked, yard
+
+from supervisor.kernel.question import Outside
+from supervisor.kernel.switchgear import Need
 
 LATE_MS, FOLLOWS_MS = 600, 2_000  # the meters' delay, and how long a car takes to stop
 
 
-def just_begun() -> Yard:
+def just_begun(run: Yard | None = None) -> Yard:
     """Nothing has flowed for a minute; now the car begins, and no meter has told of it yet."""
-    run = parked(AB, drawing=False)
+    run = run or parked(AB, drawing=False)
     run.go(60_000)
     run.say |= {f"{who}.current_l{phase}": 0 for who in ("meter", "box") for phase in (1, 2, 3)}
     run.plant.stubborn_ma = 16_000
@@ -44,6 +47,24 @@ def test_a_key_that_is_turned_with_the_flow_opens_nothing_under_load() -> None:
     run.say |= {"panel.key": 1}
     told(run)
     assert not any(iron.closed for iron in run.plant.contacts), "once nothing flows it is open"
+    assert run.plant.arcs == []
+
+
+def test_an_interlock_that_ends_with_the_flow_opens_nothing_under_load_though_the_changeover_stays() -> None:
+    voltage = [signal.id for signal in yard().signals].index("bus.voltage")
+    alive = Need("interlocks.alive", "only on a live bus", COILS_AT, None, Outside(voltage, 2_000, None, 100_000))
+    run = Yard(AB, yard(needs=(alive,)))
+    run.say |= {"bus.voltage": 230_000}
+    run.go(300)
+    run.order("a")
+    run.until("making")
+    run.until("resting")
+    just_begun(run)
+    run.say |= {"bus.voltage": 0}
+    run.go(200)
+    assert (run.step, run.coils[0]) == ("resting", 1)
+    told(run)
+    assert not run.plant.contacts[0].closed
     assert run.plant.arcs == []
 
 

@@ -48,6 +48,12 @@ def test_the_end_of_the_proof_of_zero_flow() -> None:
     assert left(with_switch(run, calm_ms=run.now_ms - run.plan.changeovers[0].calm_ms + SOON_MS)) == SOON_MS
 
 
+def test_the_end_of_zero_since_a_contactor_shall_open_while_its_changeover_rests() -> None:
+    run = parked(about=YARD, drawing=False)
+    unwanted_ms = run.now_ms - run.plan.changeovers[0].calm_ms + SOON_MS
+    assert left(with_coil(run, {"unwanted_ms": unwanted_ms})) == SOON_MS
+
+
 def test_the_end_of_a_contradiction_between_two_sensors() -> None:
     run = parked(about=YARD)
     since_ms = run.now_ms - run.plan.changeovers[0].skew_ms + SOON_MS
