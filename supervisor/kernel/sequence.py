@@ -163,8 +163,8 @@ def _calm(
     if contactor.changeover is not None:
         changeover, switch = plan.changeovers[contactor.changeover], switches[contactor.changeover]
         rests = plan.changeover.states[switch.machine.state] == "resting"
-        since_ms = unwanted_ms if rests and unwanted_ms is not None else around.now_ms - changeover.calm_ms
-        return flow.calm(changeover, switch, around.now_ms) and around.now_ms - since_ms >= changeover.calm_ms
+        too_soon = rests and unwanted_ms is not None and around.now_ms - unwanted_ms < changeover.calm_ms
+        return flow.calm(changeover, switch, around.now_ms) and not too_soon
     return contactor.zero_flow is not None and contactor.zero_flow.ask(around.image, around.now_ms, True) is YES
 
 
