@@ -141,8 +141,12 @@ class Switch:
         zero, breaks_ms = self.contactor.zero_flow, self.contactor.breaks_ms
         rated = f"; it may break its load after {lasting(breaks_ms)} of waiting" if breaks_ms is not None else ""
         if zero is not None:
-            text = f"when nothing flows through it, proven: {Asked(words).says(zero)}{rated}"
-            yield Clearing("flow", text, "readings", None, 0, Asked(words).saw(zero))
+            asked, known_ms = Asked(words), now_ms if self.worn.unwanted_ms is None else self.worn.unwanted_ms
+            left_ms = known_ms + self.contactor.calm_ms - now_ms
+            old = f", once no reading of before counts any more, {words.until(now_ms + left_ms)}" if left_ms > 0 else ""
+            text = f"when nothing flows through it, proven: {asked.says(zero)}{old}{rated}"
+            in_ms = max(left_ms, 0) if asked.answer(zero, True) is YES else None
+            yield Clearing("flow", text, "readings", in_ms, 0, asked.saw(zero))
         elif rated:
             yield Clearing("flow", rated.removeprefix("; "), "time")
 

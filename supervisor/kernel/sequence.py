@@ -158,14 +158,18 @@ def _switch(
 def _calm(
     plan: Plan, contactor: Contactor, switches: tuple[Switch, ...], unwanted_ms: int | None, around: Around
 ) -> bool:
-    """Is it proven that nothing flows through this contactor? While its changeover rests, something may begin to flow
-    at any moment, and a meter tells of it later; so zero has to last since it was known that it shall open."""
+    """Is it proven that nothing flows through this contactor? Something may begin to flow at any moment, unless a
+    changeover on its way forbids it, and a meter tells of it later: so what is said of before it shall open proves
+    nothing."""
+    now_ms = around.now_ms
     if contactor.changeover is not None:
         changeover, switch = plan.changeovers[contactor.changeover], switches[contactor.changeover]
-        rests = plan.changeover.states[switch.machine.state] == "resting"
-        too_soon = rests and unwanted_ms is not None and around.now_ms - unwanted_ms < changeover.calm_ms
-        return flow.calm(changeover, switch, around.now_ms) and not too_soon
-    return contactor.zero_flow is not None and contactor.zero_flow.ask(around.image, around.now_ms, True) is YES
+        free, calm_ms = plan.changeover.states[switch.machine.state] == "resting", changeover.calm_ms
+        zero = flow.calm(changeover, switch, now_ms)
+    else:
+        free, calm_ms = True, contactor.calm_ms
+        zero = contactor.zero_flow is not None and contactor.zero_flow.ask(around.image, now_ms, True) is YES
+    return zero and not (free and unwanted_ms is not None and now_ms - unwanted_ms < calm_ms)
 
 
 def _worn(

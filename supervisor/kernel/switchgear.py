@@ -23,7 +23,8 @@ class Contactor(msgspec.Struct, frozen=True):
     """What a coil's target needs besides: proofs of the main contact, and the times of its machine.
 
     ``gone``: has it been out of sight for as long as it takes to drop its coils by itself?
-    ``zero_flow``: proves that nothing flows through it; None where no current is measured.
+    ``zero_flow``: proves that nothing flows through it; None where no current is measured. ``calm_ms``: since when it
+    must have been known that it shall open, so that no reading of before that says so.
     ``breaks_ms``: it is rated to break its load and does so after this time of waiting for zero flow; None: never.
     ``timeouts``: per state of the contactor table, None where the state does not wait.
     ``doubt_ms``: how long its position may fail to show itself. ``min_on_ms``/``min_off_ms``: between movements that
@@ -39,6 +40,7 @@ class Contactor(msgspec.Struct, frozen=True):
     zero_flow: Question | None
     timeouts: tuple[int | None, ...]
     breaks_ms: int | None = None
+    calm_ms: int = 0
     doubt_ms: int = 200
     min_on_ms: int = 0
     min_off_ms: int = 0

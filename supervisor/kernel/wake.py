@@ -106,8 +106,9 @@ def _target_times(plan: Plan, state: State, now_ms: int) -> Iterator[int]:
                 yield at.machine.since_ms + timeout
             yield from _contactor_times(target.contactor, at, at.machine.since_ms)
             moved, worn = target.contactor.changeover, at.wear
-            if moved is not None and worn is not None and worn.unwanted_ms is not None:
-                yield worn.unwanted_ms + plan.changeovers[moved].calm_ms
+            if worn is not None and worn.unwanted_ms is not None:
+                zero_ms = target.contactor.calm_ms if moved is None else plan.changeovers[moved].calm_ms
+                yield worn.unwanted_ms + zero_ms
 
 
 def _contactor_times(contactor: Contactor, at: TargetState, since_ms: int) -> Iterator[int]:

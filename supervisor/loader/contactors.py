@@ -58,6 +58,7 @@ def read_contactor(
         zero_flow=flow,
         timeouts=tuple(timeouts.get(state) for state in table.states),
         breaks_ms=breaks,
+        calm_ms=max((parts.signals[index].max_age_ms for index in flow.signals()), default=0) if flow else 0,
         doubt_ms=DOUBT_MS,
         min_on_ms=duration(given["min_on"], 0, HOUR_MS) if "min_on" in given else 0,
         min_off_ms=duration(given["min_off"], 0, HOUR_MS) if "min_off" in given else 0,

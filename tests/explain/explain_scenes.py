@@ -67,6 +67,7 @@ def site(name: str, observe: bool = False) -> Loaded:
         text = (folder / "site.yaml").read_text()
         if "curve:" not in text:
             text = text.replace("    fuse: 35 A\n", "    fuse: 35 A\n    curve: gG\n")
+        text = text.replace("coil_1: {breaks_load: 0 s}", "coil_1: {zero_flow: meter.current_l1 below 200 mA}")
         (folder / "site.yaml").write_text(text + ("" if "\ngrid:" in text else GRID), "utf-8")
         (folder / "30-more.yaml").write_text(MORE, "utf-8")
         return load(folder, observe=observe)

@@ -1,4 +1,4 @@
-"""The supply and the latches: a hot fuse, an operator who dims, a latch that a signature ends (H04, H10, H19)."""
+"""The supply, the latches, and a contactor that may break no current (H02, H04, H10, H19)."""
 
 from __future__ import annotations
 
@@ -134,3 +134,26 @@ def test_a_car_that_keeps_to_its_offer_is_said_nothing_of() -> None:
     place = charging()
     place.load_ma = 22_000
     assert "more than it was told" not in text(place.live(9_500).explain())
+
+
+SOCKET = "relays.coil_1"
+
+
+def clears_socket(place: Place) -> str:
+    return parts(text(place.explain(SOCKET)))[1]
+
+
+def test_a_contactor_that_may_break_no_current_says_what_flows() -> None:
+    place = calm("mains").wish(1, SOCKET).live(3_000).wish(0, SOCKET)
+    clears = clears_socket(place.live(30_000))
+    assert "flow: when nothing flows through it, proven: meter.current_l1 below 0.2 A meter.current_l1 is 2 A" in clears
+
+
+def test_and_that_a_zero_of_before_does_not_count() -> None:
+    place = calm("mains").wish(1, SOCKET).live(3_000)
+    place.load_ma = 0
+    place.live(3_000).wish(0, SOCKET)
+    clears = clears_socket(place.live(1_000))
+    assert "below 0.2 A, once no reading of before counts any more, at 16:05:01 (in 1 s)" in clears
+    assert "meter.current_l1 is 0 A" in clears
+    assert place.live(1_000).state.targets[place.target(SOCKET)].output == 0, "and it is true"

@@ -137,6 +137,58 @@ def test_one_that_is_not_rated_for_its_load_stays_closed_until_zero_flow_is_prov
     assert run.position(COIL) == "open"
 
 
+WAITS = replace(
+    NOT_RATED,
+    targets=tuple(
+        replace(target, contactor=replace(target.contactor, calm_ms=2_000)) if target.contactor else target
+        for target in NOT_RATED.targets
+    ),
+)  # fmt: skip
+"""They wait until no reading of before it was known that they shall open counts any more."""
+
+
+def test_a_flow_that_begins_with_the_wish_is_not_known_yet_and_opens_nothing() -> None:
+    run = closed(WAITS)
+    run.plant.load_ma = 0
+    run.live(10_000)
+    run.silent = {"meter"}  # it flows from now on, and the meter tells of it 600 ms later
+    order(run, 0)
+    run.live(600)
+    run.silent, run.plant.load_ma = set(), 8_000
+    run.live(20_000)
+    assert (run.position(COIL), run.output(COIL)) == ("closed", 1)
+    run.plant.load_ma = 0
+    run.live(500)
+    assert run.position(COIL) == "open"
+
+
+def test_a_zero_of_before_opens_nothing_though_nobody_contradicts_it_and_it_opens_once_zero_is_said_anew() -> None:
+    run = closed(WAITS)
+    run.plant.load_ma = 0
+    run.live(10_000)
+    run.silent = {"meter"}
+    order(run, 0)
+    run.live(8_000)
+    assert run.position(COIL) == "closed"
+    run.silent = set()
+    run.live(500)
+    assert run.position(COIL) == "open"
+
+
+def test_a_wish_that_is_taken_back_begins_the_wait_anew() -> None:
+    run = closed(WAITS)
+    run.plant.load_ma = 0
+    run.live(1_000)
+    order(run, 0)
+    run.live(1_500)
+    order(run, 1)
+    order(run, 0)
+    run.live(1_500)
+    assert run.position(COIL) == "closed"
+    run.live(1_000)
+    assert run.position(COIL) == "open"
+
+
 def test_a_doubtful_zero_proves_nothing() -> None:
     run = closed(NOT_RATED)
     order(run, 0)

@@ -54,6 +54,16 @@ def test_the_end_of_zero_since_a_contactor_shall_open_while_its_changeover_rests
     assert left(with_coil(run, {"unwanted_ms": unwanted_ms})) == SOON_MS
 
 
+def test_the_end_of_zero_since_a_contactor_shall_open_that_no_changeover_moves() -> None:
+    run = parked(about=YARD, drawing=False)
+    member = YARD.changeovers[0].members[0]
+    alone = replace(
+        YARD.targets[member], contactor=replace(YARD.targets[member].contactor, changeover=None, calm_ms=7_000)
+    )
+    run.plan = replace(YARD, targets=(*YARD.targets[:member], alone, *YARD.targets[member + 1 :]))
+    assert left(with_coil(run, {"unwanted_ms": run.now_ms - 7_000 + SOON_MS})) == SOON_MS
+
+
 def test_the_end_of_a_contradiction_between_two_sensors() -> None:
     run = parked(about=YARD)
     since_ms = run.now_ms - run.plan.changeovers[0].skew_ms + SOON_MS

@@ -83,6 +83,7 @@ def test_a_contactor_by_itself_has_its_own_zero_flow_and_rests(plan: Plan) -> No
     assert (pump.min_on_ms, pump.min_off_ms, pump.per_hour) == (120_000, 300_000, 0)
     assert (pump.breaks_ms, pump.changeover) == (None, None)
     assert pump.zero_flow == below(plan, "submeter.current_l1", 200)
+    assert pump.calm_ms == plan.signals[signal(plan, "submeter.current_l1")].max_age_ms, "no older reading opens it"
     heater = contactor(plan, "relays.coil_4")
     assert (heater.breaks_ms, heater.per_hour, heater.zero_flow, heater.doubt_ms) == (0, 20, None, 200)
     assert (heater.min_on_ms, heater.min_off_ms) == (0, 0)
@@ -90,8 +91,9 @@ def test_a_contactor_by_itself_has_its_own_zero_flow_and_rests(plan: Plan) -> No
 
 def test_zero_flow_may_be_several_currents(plan: Plan) -> None:
     battery = signal(plan, "battery.current")
-    stage = contactor(plan, "mains.coil_6").zero_flow
-    assert stage == AllOf((Within(battery, 5_000, -1_000, 1_000), below(plan, "submeter.current_l2", 200)))
+    stage = contactor(plan, "mains.coil_6")
+    assert stage.zero_flow == AllOf((Within(battery, 5_000, -1_000, 1_000), below(plan, "submeter.current_l2", 200)))
+    assert stage.calm_ms == 5_000, "the oldest that may be believed"
 
 
 def test_a_second_device_must_agree_on_open_and_may_alone_say_closed(plan: Plan) -> None:

@@ -135,6 +135,14 @@ PLANTED = (
         "count(plant.broken_under_load) == 0",
     ),
     Planted(
+        "a zero of before it should open lets a contactor open",
+        "supervisor/loader/contactors.py",
+        "calm_ms=max((parts.signals[index].max_age_ms for index in flow.signals()), default=0) if flow else 0,",
+        "calm_ms=0,",
+        "begins_as_it_opens",
+        "count(plant.broken_under_load) > 0",
+    ),
+    Planted(
         "a zero is believed whoever says otherwise",
         "supervisor/kernel/flow.py",
         '    if other is not None and abs(other) >= flow.shown:\n        return "contradicted"\n'
