@@ -2,7 +2,8 @@
 
 Rules
 * In each step the house lets its time pass, then the product turns, then everything is looked at. A step is a cycle of
-  the site; with ``coarse_ms`` it is longer while nothing moves.
+  the site; with ``coarse_ms`` it is longer while nothing moves. In a longer one the hosts still hear and ask now and
+  then, so that nothing is missed for longer than it may be: who is well in short steps is well in long ones.
 * ``skip``: cycles that would change nothing are not computed (the same outputs come of it: tests/rig).
 * The same scenario, seed and commit give the same moments, to the byte.
 
@@ -40,7 +41,7 @@ from supervisor.harness import about as _about
 __all__ = ["About", "AboutDevice", "AboutTarget", "VirtualBench", "about"]
 START_MS = 1_000_000  # of the clock that is a number
 SAID_MS, SLOW_MS = 500, 1_000
-ASKS = 4  # times in a coarse step that drivers may ask
+LOOK_MS = 80  # before the end of a coarse step lines are looked at for the first time: their level has to last
 
 
 def about(site: Path) -> About:
@@ -80,7 +81,7 @@ class VirtualBench:
 
     def __init__(self, skip: bool = True, coarse_ms: int | None = None) -> None:
         self.decisions: list[Decision] = []
-        self._skip, self._coarse_ms = skip, coarse_ms
+        self._skip, self._coarse_ms = skip, coarse_ms or 0
         self._folder: Path | None = None
         self._floods: list[_Flooding] = []
         self._power_ms: int | None = None
@@ -97,6 +98,8 @@ class VirtualBench:
         except (DocumentError, ValueError) as error:
             raise RigError(f"the product refuses the site of {scenario.path}: {error}") from None
         self.world.listener = self.harness
+        patient = self.harness.debounce_ms < LOOK_MS
+        self._far_ms = min(self._coarse_ms, self.harness.patience_ms) if patient else 0
         self.world.control("plant", {"set": "wall", "value": scenario.wall})
         facts = [*(name for e in scenario.expectations for name in sorted(e.condition.names)), *scenario.show]
         names = {name.partition(".")[0] for name in facts}
@@ -132,16 +135,14 @@ class VirtualBench:
 
     def _step(self, end_ms: int) -> Moment:
         now_ms, cycle_ms = self.world.now_ms, self.harness.cycle_ms
-        far_ms = cycle_ms
-        if self._coarse_ms is not None and not self._floods and self.harness.calm:
-            far_ms = max(self._coarse_ms, cycle_ms)
-        next_ms = min(now_ms + far_ms, end_ms)
-        coarse = next_ms - now_ms > cycle_ms
+        far_ms = min(self._far_ms, end_ms - now_ms) if not self._floods and self.harness.calm else 0
+        coarse = far_ms > 2 * LOOK_MS
+        next_ms = now_ms + far_ms if coarse else min(now_ms + cycle_ms, end_ms)
         if coarse:
-            for part in range(1, ASKS):  # drivers rest between two questions
-                self.world.now_ms = now_ms + (next_ms - now_ms) * part // ASKS
-                self.harness.renew(self.world.now_ms)
-                self.harness.listen(self.world.now_ms)
+            for at_ms in (now_ms + far_ms // 4, now_ms + far_ms // 2, next_ms - LOOK_MS):
+                self.world.now_ms = at_ms
+                self.harness.renew(at_ms)
+                self.harness.listen(at_ms)
             self.world.now_ms = next_ms
             self.harness.renew(next_ms)
         self.world.run(next_ms, coarse)

@@ -16,7 +16,7 @@ This file must never know what is at the far end of a wire.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -31,8 +31,9 @@ from supervisor.guardian.schedule import Schedules
 from supervisor.harness.inside import Calm, Door, Doors, Memory, Wall, unwritten
 from supervisor.harness.ports import CanPort, GpioPort, ModbusPort, World
 from supervisor.kernel.keep import guarded
+from supervisor.kernel.wake import NEVER_MS
 from supervisor.loader.load import DocumentError, load
-from supervisor.site import BusSite
+from supervisor.site import BusSite, DeviceSite
 
 RESTART_MS = 1_500  # a launcher's pause, and a cold start
 SAMPLES_PER_PACKET = 512
@@ -237,6 +238,20 @@ class Harness:
         """Nothing has moved in the newest cycle, and nothing is due in the next one by time alone."""
         quiet = self._guardian is not None and self._guardian.wake_ms > self.now_ms + self.cycle_ms
         return quiet and not self._back_ms and not self._stopped
+
+    @property
+    def debounce_ms(self) -> int:
+        """The longest time for which a level has to last before one of the site's panels tells it."""
+        return max((int(device.options.get("debounce_ms", 0)) for device in self._devices()), default=0)
+
+    @property
+    def patience_ms(self) -> int:
+        """How long every device keeps what it was told while nobody speaks to it."""
+        told = (place.spec.silence.after_ms for device in self._devices() for place in device.outputs)
+        return min((after_ms for after_ms in told if after_ms), default=NEVER_MS)
+
+    def _devices(self) -> Iterator[DeviceSite]:
+        return (device for bus in self.site.buses for device in bus.devices)
 
     def renew(self, now_ms: int) -> None:
         """Before a step that is longer than a cycle: what was said last is said once more, at its end."""

@@ -70,10 +70,10 @@ def _action(dice: random.Random, calm: Scenario) -> Action:
 class Course:
     """What became of a scenario: every write and every movement of a contact, decisions, and what all was like."""
 
-    def __init__(self, scenario: Scenario, skip: bool, every_moment: bool = True) -> None:
+    def __init__(self, scenario: Scenario, skip: bool, every_moment: bool = True, coarse_ms: int | None = None) -> None:
         self.reached: list[Json] = []
         self.moments: list[Moment] = []
-        self.bench = VirtualBench(skip=skip)
+        self.bench = VirtualBench(skip=skip, coarse_ms=coarse_ms)
         self.bench.open(scenario, scenario.seed)
         for device in self.bench.world.devices.values():
             device.trace = self.reached.append
