@@ -15,6 +15,7 @@ It must never judge by itself, nor show the judge anything that the product says
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shlex
 import signal
 import time
@@ -30,6 +31,7 @@ from pathlib import Path
 from types import FrameType
 
 from hil.bench.contract import Bench
+from hil.launch import die_with_parent
 from hil.report.index import index_page
 from hil.report.junit import junit
 from hil.report.outcome import Outcome, outcome_of, read_outcomes, write_outcomes
@@ -226,7 +228,8 @@ def repeat_of(scenario: Scenario, settings: Settings) -> str:
 # ---- several at once ------------------------------------------------------------------------------------------------
 def _side_by_side(tasks: Sequence[_Task], progress: Progress, jobs: int) -> list[Outcome]:
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), multiprocessing.get_context("spawn"), _be_a_worker)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _be_a_worker, (os.getpid(),))
     futures: list[Future[Outcome | None]] = []
     try:
         futures.extend(pool.submit(_work, task) for task in tasks)
@@ -250,9 +253,10 @@ class _Worker:
     stopped = False
 
 
-def _be_a_worker() -> None:
+def _be_a_worker(parent: int) -> None:
     """Ctrl-C is heard by the process that started us; it tells us with SIGTERM, and the next moment ends the run. The
-    signal itself raises nothing: it may come in the middle of anything."""
+    signal itself raises nothing: it may come in the middle of anything. Where that process dies, so do we."""
+    die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
 

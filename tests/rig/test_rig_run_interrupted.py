@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,10 @@ from hil.report.words import summary
 from hil.rig_progress import Lines
 from hil.rig_run import Settings, run_all, run_one
 from hil.unix_socket import RigError
+
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30.0
 
 
 class Impatient(ScriptedBench):
@@ -59,3 +65,12 @@ def test_results_that_cannot_be_written_are_one_clear_error(name: str, tmp_path:
 
 def test_nothing_that_came_to_its_end_is_not_everything() -> None:
     assert summary([], 3.0)[-1].startswith("nothing came to its end")
+
+
+def test_who_runs_scenarios_side_by_side_dies_with_the_process_that_started_him(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hil.cli", "run", "--jobs", "2", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    assert "held" in process.stdout.readline()  # and some ninety more are to come
+    process.kill()
+    process.communicate(timeout=PATIENCE_S)  # ends when the last of them has closed its output

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from hil.launch import die_with_parent
 from tests.soak.soak_course import Course, Outcome, rows_of_houses
 from tests.soak.soak_fill import ROUNDS, Fill, fills
 from tests.soak.soak_matrix import Matrix
@@ -119,7 +120,8 @@ def _outcomes(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Outcome, bool 
     if jobs <= 1 or len(tasks) == 1:
         yield from (_work(*task) for task in tasks)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, die_with_parent, (os.getpid(),)) as pool:
         futures = [pool.submit(_work, *task) for task in tasks]
         try:
             yield from (future.result() for future in as_completed(futures))
