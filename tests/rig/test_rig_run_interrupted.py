@@ -15,7 +15,6 @@ from hil.rig_progress import Lines
 from hil.rig_run import Settings, run_all, run_one
 from hil.unix_socket import RigError
 
-
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
 
