@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"journal-(\d{8})-.*\.jsonl\.gz")
 OLD = "journal-*"  # what earlier versions wrote as well: it counts for the total and is removed first
 CHUNK = 65_536
+FLUSHED = b"\x00\x00\xff\xff"  # how each flush ends
 
 
 class Disk:
@@ -137,6 +138,14 @@ def inflated(unpacker: _Decompress, data: bytes) -> tuple[bytes, str]:
             for place in range(len(data)):
                 said += before.decompress(data[place : place + 1])
         return said, str(error)
+
+
+def whole(path: Path) -> bool:
+    """Do the lines of an unfinished segment end where its last flush ends? Wherever nothing was altered they do, since
+    whole lines are flushed; altered bytes may swallow all that follows without being an error."""
+    data = path.read_bytes()
+    said, wrong = inflated(zlib.decompressobj(wbits=31), data[: data.rfind(FLUSHED) + len(FLUSHED)])
+    return not wrong and said[-1:] in (b"", b"\n")
 
 
 def ends(path: Path) -> tuple[bytes, bytes]:

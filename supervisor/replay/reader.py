@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from supervisor.guardian.record import FORMAT, Checkpoint, Head, Item, opened, read
-from supervisor.guardian.segment import inflated, number, segments
+from supervisor.guardian.segment import inflated, number, segments, whole
 
 CHUNK = 65_536
 ALTERED = (
@@ -115,6 +115,8 @@ class Reading:
                     yield from lines
         except OSError as error:
             raise JournalError(self.path, count + 1, f"cannot be read: {error.strerror}") from None
+        if not wrong and rest and not unpacker.eof and not whole(self.path):
+            wrong = "a line does not end where it was written to the disk"
         if wrong:
             self._damaged(count + 1, wrong)
             return

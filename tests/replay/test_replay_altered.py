@@ -12,7 +12,7 @@ from replay_files import put_together, replayed, taken_apart
 from replay_house import Recorded
 
 from supervisor.guardian import journal
-from supervisor.guardian.segment import segments
+from supervisor.guardian.segment import FLUSHED, segments
 from supervisor.replay.reader import JournalError, Reading
 
 
@@ -84,6 +84,23 @@ def test_a_bit_that_is_altered_in_the_file_itself_is_noticed_or_says_nothing(min
     assert unnoticed < 10
 
 
+def test_a_bit_that_is_altered_in_an_unfinished_file_hides_nothing_that_follows(minute: Path, tmp_path: Path) -> None:
+    """Altered bytes may unpack without an error to a line without an end, as if it were still being written."""
+    data, path, dice = minute.read_bytes(), tmp_path / minute.name, random.Random(4)
+    data = data[: data.rfind(FLUSHED, 0, len(data) // 2) + len(FLUSHED)]
+    last = data.rfind(FLUSHED, 0, -len(FLUSHED))
+    path.write_bytes(data)
+    lines = [line.said for line in Reading(path).lines()]
+    assert lines
+    unnoticed = 0
+    for place in sorted(dice.sample(range(10, last), 1_500)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ (1 << dice.randrange(8))]) + data[place + 1 :])
+        if stopped(path) is None:
+            assert [line.said for line in Reading(path).lines()] == lines, place
+            unnoticed += 1
+    assert unnoticed < 30
+
+
 def read_or_none(path: Path) -> list[bytes] | None:
     """What a finished segment says; None where something is reported."""
     reading = Reading(path)
@@ -112,6 +129,7 @@ def test_half_a_line_is_an_end_while_it_is_written_and_an_alteration_when_it_is_
 ) -> None:
     text = b"".join(small)[:-10]
     path = put_together(tmp_path / "journal-00000001-x.jsonl.gz", text, ended=False)
+    path.write_bytes(path.read_bytes()[: -len(FLUSHED) - 1])  # the flush has not come to its end
     reading = Reading(path)
     assert len(list(reading.lines())) == len(small) - 1
     assert reading.cut > 0
