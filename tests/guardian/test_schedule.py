@@ -67,14 +67,14 @@ def walked(
     windows: list[Window], holidays: Holidays, excepted: bool, zone: str, from_s: int, to_s: int, by_s: int
 ) -> list[bool]:
     """Membership at each step, by brute force: the latest time that a clock of the C library has shown so far lies in
-    a window that has begun on its day."""
+    a window that has begun on its day. It is looked at every minute: what it shows before it is put back counts."""
     found, shown = [], (0, 0)
     with living_in(zone):
-        for at_s in range(from_s - 3 * 86_400, to_s, by_s):
+        for at_s in range(from_s - 3 * 86_400, to_s, 60):
             local = time.localtime(at_s)
             day = date(local.tm_year, local.tm_mon, local.tm_mday).toordinal()
             shown = max(shown, (day, local.tm_hour * 60 + local.tm_min))
-            if at_s >= from_s:
+            if at_s >= from_s and (at_s - from_s) % by_s == 0:
                 found.append(any(_inside(w, holidays, excepted, *shown) for w in windows))
     return found
 
