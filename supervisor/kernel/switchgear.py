@@ -23,8 +23,8 @@ class Contactor(msgspec.Struct, frozen=True):
     """What a coil's target needs besides: proofs of the main contact, and the times of its machine.
 
     ``gone``: has it been out of sight for as long as it takes to drop its coils by itself?
-    ``zero_flow``: proves that nothing flows through it; None where no current is measured. ``calm_ms``: since when it
-    must have been known that it shall open, so that no reading of before that says so.
+    ``zero_flow``: proves that nothing flows through it; None where no current is measured. ``calm_ms``: for how
+    long it must have been known that it shall open before that counts, so that no reading of before says so.
     ``breaks_ms``: it is rated to break its load and does so after this time of waiting for zero flow; None: never.
     ``timeouts``: per state of the contactor table, None where the state does not wait.
     ``doubt_ms``: how long its position may fail to show itself. ``min_on_ms``/``min_off_ms``: between movements that

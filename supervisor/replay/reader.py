@@ -113,10 +113,10 @@ class Reading:
                     *lines, rest = (rest + said).split(b"\n")
                     count += len(lines)
                     yield from lines
+            if not wrong and rest and not unpacker.eof and not whole(self.path):
+                wrong = "a line does not end where it was written to the disk"
         except OSError as error:
             raise JournalError(self.path, count + 1, f"cannot be read: {error.strerror}") from None
-        if not wrong and rest and not unpacker.eof and not whole(self.path):
-            wrong = "a line does not end where it was written to the disk"
         if wrong:
             self._damaged(count + 1, wrong)
             return

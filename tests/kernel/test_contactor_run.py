@@ -147,13 +147,19 @@ WAITS = replace(
 """They wait until no reading of before it was known that they shall open counts any more."""
 
 
-def test_a_flow_that_begins_with_the_wish_is_not_known_yet_and_opens_nothing() -> None:
+def told_to_open_after_the_last_zero() -> House:
+    """Nothing has flowed for long, and from the wish to open on the meter says nothing."""
     run = closed(WAITS)
     run.plant.load_ma = 0
     run.live(10_000)
-    run.silent = {"meter"}  # it flows from now on, and the meter tells of it 600 ms later
+    run.silent = {"meter"}
     order(run, 0)
-    run.live(600)
+    return run
+
+
+def test_a_flow_that_begins_with_the_wish_is_not_known_yet_and_opens_nothing() -> None:
+    run = told_to_open_after_the_last_zero()
+    run.live(600)  # it flows already, and only then the meter tells of it
     run.silent, run.plant.load_ma = set(), 8_000
     run.live(20_000)
     assert (run.position(COIL), run.output(COIL)) == ("closed", 1)
@@ -163,11 +169,7 @@ def test_a_flow_that_begins_with_the_wish_is_not_known_yet_and_opens_nothing() -
 
 
 def test_a_zero_of_before_opens_nothing_though_nobody_contradicts_it_and_it_opens_once_zero_is_said_anew() -> None:
-    run = closed(WAITS)
-    run.plant.load_ma = 0
-    run.live(10_000)
-    run.silent = {"meter"}
-    order(run, 0)
+    run = told_to_open_after_the_last_zero()
     run.live(8_000)
     assert run.position(COIL) == "closed"
     run.silent = set()

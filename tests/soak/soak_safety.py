@@ -23,7 +23,7 @@ LOAD_A = 1.0  # hil/plant_watch.py: a contact that opens with more breaks a load
 SILENT_MS = 10_000  # the guardian's last word, silence image, hold, and a car that follows in 5 s
 STOP_MS = 12_000  # emergency stop: panel, unknown_after 2 s, ramp, and a car that follows in 5 s
 SEEN_MS = 1_500  # a stop that is held for so long, with panel and guardian well, has been seen
-FELL_MS = 1_000
+FELL_MS = 1_000  # so long after a contact fell by itself what follows is not an order of the product
 UNBONDED_MS = 25_000  # policies/island: drain_within 10 s, breaks_load 5 s, travel; before that the fault is the bond's
 SHOW = (
     *("plant.grid_a", "plant.grid_w", "plant.car_a", "plant.fuse_blown", "plant.contact_a"),
